@@ -1,0 +1,226 @@
+"""The shape of the settings: every key, its type, its default and its bounds."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from portal.settings.kinds import (
+    address,
+    address_or_nothing,
+    limit,
+    one_line,
+    one_of,
+    whole,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What the portal calls itself, and the languages it speaks."""
+
+    name: str = one_line("Portal")
+    support_email: str = address_or_nothing()
+    languages: tuple[str, ...] = ("en", "de", "es", "ar")
+    default_language: str = "en"
+    time_zone: str = "UTC"
+    terms_version: str = one_line("1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """Where accounts live. No URL means an SQLite file in the instance folder."""
+
+    url: str = field(default="", repr=False)  # may hold a password
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redis:
+    """What several processes share. No URL means memory and a queue file."""
+
+    url: str = field(default="", repr=False)  # may hold a password
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """How letters leave. Without a server they stay in the development mailbox."""
+
+    transport: str = one_of("", "smtp", "mailbox")
+    server: str = one_line("", empty=True)
+    port: int = whole(465, 1, 65535)
+    security: str = one_of("tls", "starttls", "none")
+    username: str = one_line("", empty=True)
+    sender: str = address("portal@localhost")
+    sender_name: str = one_line("", empty=True)
+    reply_to: str = address_or_nothing()
+    timeout_seconds: int = whole(10, 1, 300)
+    give_up_after_hours: int = whole(48, 1, 240)
+    ca_file: str = ""
+
+    @property
+    def effective_transport(self) -> str:
+        """Say "smtp" or "mailbox", also where the transport is left to the server's presence."""
+        return self.transport or ("smtp" if self.server else "mailbox")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """The web server and how it stops."""
+
+    workers: int = whole(1, 1, 64)
+    threads: int = whole(8, 1, 256)
+    proxy_hops: int = whole(0, 0, 10)
+    stop_within_seconds: int = whole(10, 1, 300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """How long a new person has, and how often a mail may be asked for."""
+
+    confirm_within_hours: int = whole(24, 1, 72)
+    resend_pause_seconds: int = whole(60, 0, 86400)
+    erase_unconfirmed_after_hours: int = whole(72, 1, 8760)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passwords:
+    """What a password must be, and what hashing one costs."""
+
+    minimum_length: int = whole(8, 8, 64)
+    minimum_strength: int = whole(3, 0, 4)
+    hash_time_cost: int = whole(2, 2, 100)
+    hash_memory_kib: int = whole(19456, 19456, 4194304)
+    hash_parallelism: int = whole(1, 1, 64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """How long somebody stays signed in, and how long mailed links work."""
+
+    remember_days: int = whole(14, 1, 365)
+    fresh_minutes: int = whole(15, 1, 1440)
+    idle_hours: int = whole(12, 1, 720)
+    reset_within_minutes: int = whole(30, 5, 1440)
+    change_address_within_minutes: int = whole(60, 5, 1440)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How often something may be tried, per network address or per account."""
+
+    sign_in_address: str = limit("10 per minute")
+    sign_in_account: str = limit("5 per 5 minutes")
+    registration_address: str = limit("20 per minute")
+    resend_address: str = limit("20 per minute")
+    reset_address: str = limit("20 per minute")
+    change_account: str = limit("10 per 10 minutes")
+    enabled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What must stay unknown to others. None of the first three has a default."""
+
+    secret_key: str = field(repr=False)
+    password_salt: str = field(repr=False)
+    outbox_key: str = field(repr=False)
+    mail_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything an operator decides, checked and complete."""
+
+    instance: Path
+    secrets: Secrets
+    bind: str = "127.0.0.1:8000"
+    public_url: str = ""
+    site: Site = field(default_factory=Site)
+    database: Database = field(default_factory=Database)
+    redis: Redis = field(default_factory=Redis)
+    mail: Mail = field(default_factory=Mail)
+    server: Server = field(default_factory=Server)
+    registration: Registration = field(default_factory=Registration)
+    passwords: Passwords = field(default_factory=Passwords)
+    sessions: Sessions = field(default_factory=Sessions)
+    limits: Limits = field(default_factory=Limits)
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Let the public URL follow from the bind address where none is given."""
+        url = (self.public_url or f"http://{self.bind}").rstrip("/")
+        object.__setattr__(self, "public_url", url)
+
+    @property
+    def host(self) -> str:
+        """The address that the web server listens on, without brackets."""
+        return self.bind.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port that the web server listens on."""
+        return int(self.bind.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the web server can be reached from this machine only."""
+        return is_loopback(self.host)
+
+    @property
+    def public_host(self) -> str:
+        """The host name in the public URL, without its port."""
+        return self._public.hostname or ""
+
+    @property
+    def public_netloc(self) -> str:
+        """The host name in the public URL, with its port where one is written."""
+        return self._public.netloc
+
+    @property
+    def public_path(self) -> str:
+        """The path under which the portal lives; "/" where it has a host of its own."""
+        return self._public.path or "/"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the portal over TLS."""
+        return self._public.scheme == "https"
+
+    @property
+    def public_is_loopback(self) -> bool:
+        """Whether the public URL leads to this machine only."""
+        return is_loopback(self.public_host)
+
+    @property
+    def mailbox_enabled(self) -> bool:
+        """Whether the development mailbox may be shown: nobody else can reach the portal."""
+        captured = self.mail.effective_transport == "mailbox"
+        return captured and self.is_loopback and self.public_is_loopback
+
+    @property
+    def database_url(self) -> str:
+        """The database as SQLAlchemy is told: psycopg named, SQLite files absolute."""
+        url = self.database.url or "sqlite:///portal.sqlite3"
+        scheme, separator, rest = url.partition("://")
+        if scheme in ("postgres", "postgresql"):
+            return f"postgresql+psycopg://{rest}"
+        if scheme == "sqlite" and rest.startswith("/") and not rest.startswith("//"):
+            return f"sqlite:///{self.instance / rest[1:]}"
+        return scheme + separator + rest
+
+    @property
+    def _public(self) -> SplitResult:
+        return urlsplit(self.public_url)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address always means this machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
