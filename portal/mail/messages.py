@@ -1,0 +1,216 @@
+"""The mails: one function for each, in the recipient's language, with what it has to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from flask_babel import get_locale
+
+from portal import clock, links, settings
+from portal.mail.message import Message
+from portal.mail.writing import write
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+
+def confirmation(user: User) -> Message:
+    """Ask somebody who registered to confirm that the address is theirs."""
+    return _to(user, "confirmation", expires_at=_confirm_until(), link=links.confirmation(user))
+
+
+def confirmation_again(user: User) -> Message:
+    """Say that somebody registered again with an address that nobody has confirmed yet.
+
+    Whoever confirms chooses the password, so that nobody can squat an address.
+    """
+    return _to(
+        user, "confirmation_again", expires_at=_confirm_until(), link=links.confirmation(user)
+    )
+
+
+def already_registered(user: User) -> Message:
+    """Tell the owner of an address that somebody entered it, and that they have an account."""
+    return _to(user, "already_registered", link=links.absolute("security.login"))
+
+
+def username_taken(
+    *, to: str, full_name: str, language: str, username: str, link: str, time_zone: str = ""
+) -> Message:
+    """Tell somebody that their username is taken, with a link back to the form they filled in."""
+    return write(
+        "username_taken",
+        to=to,
+        full_name=full_name,
+        language=language,
+        time_zone=time_zone,
+        username=username,
+        link=link,
+        expires_at=clock.now() + timedelta(days=1),
+    )
+
+
+def waiting(user: User) -> Message:
+    """Tell somebody that their address is confirmed and that staff look at the request now."""
+    return _to(user, "waiting", link=links.absolute("pages.status"))
+
+
+def welcome(user: User) -> Message:
+    """Tell somebody that their account was approved and where to sign in."""
+    level = user.access_level.name if user.access_level else ""
+    return _to(
+        user,
+        "welcome",
+        username=user.username,
+        level=level,
+        link=links.absolute("security.login"),
+    )
+
+
+def rejected(user: User, reason: str) -> Message:
+    """Tell somebody that staff did not approve their request, and why."""
+    return _to(user, "rejected", reason=reason, link=links.absolute("pages.status"))
+
+
+def access_changed(user: User, before: str, after: str) -> Message:
+    """Tell somebody that their access level changed, by the names of both."""
+    return _to(
+        user, "access_changed", before=before, after=after, link=links.absolute("pages.home")
+    )
+
+
+def suspended(user: User, reason: str = "") -> Message:
+    """Tell somebody that staff suspended their account, and why."""
+    return _to(user, "suspended", reason=reason)
+
+
+def reinstated(user: User) -> Message:
+    """Tell somebody that their account is open again."""
+    return _to(user, "reinstated", link=links.absolute("security.login"))
+
+
+def erased(*, to: str, full_name: str, language: str, time_zone: str = "") -> Message:
+    """Tell somebody that their account and what was known of them is gone."""
+    return write(
+        "erased",
+        to=to,
+        full_name=full_name,
+        language=language,
+        time_zone=time_zone,
+        when=clock.now(),
+    )
+
+
+def password_reset(user: User) -> Message:
+    """Send a link that lets somebody choose a new password."""
+    lasts = timedelta(minutes=settings.current().sessions.reset_within_minutes)
+    return _to(
+        user,
+        "password_reset",
+        expires_at=clock.now() + lasts,
+        link=links.password_reset(user),
+    )
+
+
+def password_changed(user: User) -> Message:
+    """Tell somebody that their password was changed, in case it was not they who did it."""
+    return _to(user, "password_changed", when=clock.now(), link=links.absolute("pages.forgot"))
+
+
+def address_change(user: User, new_email: str) -> Message:
+    """Ask at the new address whether an account may move there."""
+    lasts = timedelta(minutes=settings.current().sessions.change_address_within_minutes)
+    return _to(
+        user,
+        "address_change",
+        to=new_email,
+        expires_at=clock.now() + lasts,
+        link=links.change_of_address(user, new_email),
+    )
+
+
+def address_change_asked(user: User, new_email: str) -> Message:
+    """Tell the old address that a change to another one was asked for."""
+    return _to(
+        user,
+        "address_change_asked",
+        address=new_email,
+        when=clock.now(),
+        link=links.absolute("pages.forgot"),
+    )
+
+
+def address_changed(user: User, old_email: str) -> Message:
+    """Tell the old address that the account has moved to another one."""
+    return _to(user, "address_changed", to=old_email, address=user.email, when=clock.now())
+
+
+def username_changed(user: User, old: str) -> Message:
+    """Tell somebody that their username was changed."""
+    return _to(
+        user,
+        "username_changed",
+        old=old,
+        new=user.username,
+        when=clock.now(),
+        link=links.absolute("pages.account"),
+    )
+
+
+def registrations_waiting(staff: User, count: int, since: datetime) -> Message:
+    """Tell a reviewer how many confirmed registrations wait, and since when the oldest does."""
+    return _to(staff, "registrations_waiting", count=count, since=since, link=_review_page())
+
+
+def to_nobody(like: str) -> Message:
+    """Write a mail that nobody gets, for the work it takes (see `outbox.post_nothing`).
+
+    Raises:
+        KeyError: no mail of this kind is ever answered by one to nobody.
+    """
+    nobody = cast("User", _Nobody(language=str(get_locale() or "")))
+    return _LIKE[like](nobody)
+
+
+@dataclass(frozen=True)
+class _Nobody:
+    """What a mail needs to know of a person, made up."""
+
+    language: str
+    id: None = None
+    email: str = "nobody@portal.invalid"
+    username: str = "nobody"
+    full_name: str = "Nobody"
+    time_zone: str = ""
+    fs_uniquifier: str = "0" * 32
+    password: str = "0" * 97  # as long as a hash
+
+
+_LIKE = {
+    "confirmation": confirmation,
+    "already_registered": already_registered,
+    "password_reset": password_reset,
+}
+
+
+def _to(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
+    return write(
+        kind,
+        to=to or user.email or "",
+        full_name=user.full_name,
+        language=user.language,
+        time_zone=user.time_zone,
+        user_id=user.id,
+        **context,
+    )
+
+
+def _confirm_until() -> datetime:
+    return clock.now() + timedelta(hours=settings.current().registration.confirm_within_hours)
+
+
+def _review_page() -> str:
+    # By its path: the staff panel is joined to the portal above us, and its URLs are stable.
+    return f"{settings.current().public_url}/admin/registrations/"

@@ -1,0 +1,293 @@
+"""The outbox: a mail is a row, written in the transaction of its cause, until it is delivered."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from blinker import Namespace
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    and_,
+    event,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
+
+from portal import audit, clock, settings
+from portal.audit import Action
+from portal.database import UtcDateTime, db
+from portal.errors import StepRefused
+from portal.mail import messages
+from portal.mail.message import Message, UnsafeMessage
+from portal.mail.sealing import Letter, seal
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+__all__ = [
+    "Mail",
+    "MailState",
+    "Message",
+    "UnsafeMessage",
+    "failed",
+    "forget",
+    "mail_posted",
+    "post",
+    "post_nothing",
+    "retry",
+    "waiting",
+]
+
+mail_posted = Namespace().signal("mail-posted")
+"""Sent after a transaction that posted mails was committed, with `ids` of the new rows.
+
+Receivers must not touch the session: it is between two transactions."""
+
+_OPEN = "delivered_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
+
+
+class MailState(StrEnum):
+    """Where a mail stands. Derived from facts."""
+
+    WAITING = "waiting"
+    DELIVERING = "delivering"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+    @property
+    def label(self) -> Any:
+        """The word for it that staff read."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    MailState.WAITING: _l("Waiting"),
+    MailState.DELIVERING: _l("Being delivered"),
+    MailState.DELIVERED: _l("Delivered"),
+    MailState.FAILED: _l("Failed"),
+    MailState.DROPPED: _l("Dropped"),
+}
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class Mail(db.Model):
+    """One letter on its way to one person. What it says is encrypted, and gone once delivered.
+
+    Each thing that happens to it leaves a timestamp. No other column says where the mail
+    stands: ask `state`, and in queries `Mail.stands(...)`.
+    """
+
+    __tablename__ = "mails"
+    __table_args__ = (
+        _partial("ix_mails_open", "due_at", "id", where=_OPEN),
+        _partial("ix_mails_delivered", "delivered_at", "id", where="delivered_at IS NOT NULL"),
+        _partial("ix_mails_failed", "failed_at", "id", where="failed_at IS NOT NULL"),
+        _partial("ix_mails_dropped", "dropped_at", "id", where="dropped_at IS NOT NULL"),
+        Index("ix_mails_posted_at_id", "posted_at", "id"),
+        Index("ix_mails_recipient_posted_at", "recipient", "posted_at"),
+        Index("ix_mails_user_id_posted_at", "user_id", "posted_at"),
+        Index("ix_mails_kind_posted_at", "kind", "posted_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(320), unique=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    # None: a decoy, or somebody whose address is none of our business any more.
+    recipient: Mapped[str | None] = mapped_column(String(254))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    language: Mapped[str] = mapped_column(String(16))
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+
+    posted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    give_up_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    # A short name for what went wrong and the server's code; never what the server said.
+    last_error: Mapped[str | None] = mapped_column(String(80))
+
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def state(self) -> MailState:
+        """Where the mail stands."""
+        if self.dropped_at:
+            return MailState.DROPPED
+        if self.delivered_at:
+            return MailState.DELIVERED
+        if self.failed_at:
+            return MailState.FAILED
+        return MailState.DELIVERING if self.lease_until else MailState.WAITING
+
+    @classmethod
+    def is_open(cls) -> ColumnElement[bool]:
+        """For a query: neither delivered nor failed nor dropped."""
+        return and_(cls.delivered_at.is_(None), cls.failed_at.is_(None), cls.dropped_at.is_(None))
+
+    @classmethod
+    def stands(cls, state: MailState) -> ColumnElement[bool]:
+        """The same as `state`, for a query's `where`; each has an index."""
+        conditions: dict[MailState, ColumnElement[bool]] = {
+            MailState.WAITING: and_(cls.is_open(), cls.lease_until.is_(None)),
+            MailState.DELIVERING: and_(cls.is_open(), cls.lease_until.is_not(None)),
+            MailState.DELIVERED: cls.delivered_at.is_not(None),
+            MailState.FAILED: cls.failed_at.is_not(None),
+            MailState.DROPPED: cls.dropped_at.is_not(None),
+        }
+        return conditions[state]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.id}"
+
+
+def post(message: Message) -> Mail:
+    """Put a finished message into the outbox, in the caller's transaction."""
+    mail = _row(message)
+    db.session.add(mail)
+    return mail
+
+
+def post_nothing(like: str = "password_reset") -> None:
+    """Do all the work of posting a mail, for nobody.
+
+    So an address that nobody has costs the same as one that somebody has: a letter is
+    written in the language of the request, sealed, and stored as a row that is dropped at once.
+    """
+    mail = _row(messages.to_nobody(like))
+    mail.recipient = None
+    mail.dropped_at = mail.posted_at
+    db.session.add(mail)
+
+
+def retry(mail: Mail, *, by: User) -> None:
+    """Let the worker try a mail again now, as if for the first time.
+
+    A mail that waits or is being delivered is only hurried. The same again is quiet.
+
+    Raises:
+        StepRefused: it was delivered or dropped, its link has expired, or its text is gone.
+    """
+    if mail.delivered_at:
+        raise StepRefused(_l("This mail was delivered."))
+    if mail.dropped_at or (mail.expires_at and mail.expires_at <= clock.now()):
+        raise StepRefused(_l("The link in this mail has expired. Send a new one instead."))
+    if mail.body is None:
+        raise StepRefused(_l("The text of this mail is no longer kept. Send a new one instead."))
+
+    mail.due_at = clock.now()
+    if mail.failed_at:
+        mail.failed_at = None
+        mail.attempts = 0
+        mail.give_up_at = _when_to_give_up()
+    audit.record(Action.MAIL_RETRIED, by=by, mail=mail.id, kind=mail.kind)
+
+
+def forget(user: User) -> None:
+    """Remove a person's address and letters from the outbox; what waited is not sent."""
+    db.session.execute(
+        update(Mail)
+        .where(Mail.user_id == user.id)
+        .values(recipient=None, body=None)
+        .execution_options(synchronize_session="fetch")
+    )
+    drop(Mail.user_id == user.id)
+
+
+def drop(which: ColumnElement[bool] | None = None) -> int:
+    """Take back what was not delivered yet: everything, or what `which` says. Returns how many."""
+    statement = (
+        update(Mail)
+        .where(Mail.is_open())
+        .values(dropped_at=clock.now(), body=None, lease_until=None)
+        .execution_options(synchronize_session="fetch")
+    )
+    if which is not None:
+        statement = statement.where(which)
+    return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def waiting() -> list[Mail]:
+    """What is not delivered yet, the longest due first."""
+    return list(
+        db.session.scalars(select(Mail).where(Mail.is_open()).order_by(Mail.due_at, Mail.id))
+    )
+
+
+def failed() -> list[Mail]:
+    """What could not be delivered, the newest failure first."""
+    return list(
+        db.session.scalars(
+            select(Mail).where(Mail.stands(MailState.FAILED)).order_by(Mail.failed_at.desc())
+        )
+    )
+
+
+def _row(message: Message) -> Mail:
+    now = clock.now()
+    return Mail(
+        message_id=_new_message_id(),
+        kind=message.kind,
+        recipient=message.to,
+        user_id=message.user_id,
+        language=message.language,
+        body=seal(Letter(subject=message.subject, text=message.text, html=message.html)),
+        posted_at=now,
+        due_at=now,
+        expires_at=message.expires_at,
+        give_up_at=_when_to_give_up(),
+        attempts=0,
+    )
+
+
+def _when_to_give_up() -> datetime:
+    return clock.now() + timedelta(hours=settings.current().mail.give_up_after_hours)
+
+
+def _new_message_id() -> str:
+    """Unique, and kept with the row, so that a second copy of a mail can be recognised."""
+    host = settings.current().public_host
+    domain = f"[IPv6:{host}]" if ":" in host else host
+    return f"<{secrets.token_hex(16)}@{domain}>"
+
+
+@event.listens_for(Mail, "after_insert")
+def _remember_posted(_mapper: Mapper[Mail], _connection: Connection, mail: Mail) -> None:
+    session = object_session(mail)
+    if session is not None and mail.dropped_at is None:
+        session.info.setdefault("posted_mails", []).append(mail)
+
+
+@event.listens_for(db.session, "after_commit")
+def _tell_posted(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # a savepoint: whether its mails stay is not decided yet
+    posted = session.info.pop("posted_mails", [])
+    # A mail of a savepoint that was rolled back is no longer persistent.
+    ids = [state.identity[0] for mail in posted if (state := inspect(mail)).persistent]
+    if ids:
+        mail_posted.send(None, ids=ids)
+
+
+@event.listens_for(db.session, "after_rollback")
+def _forget_posted(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop("posted_mails", None)

@@ -1,0 +1,110 @@
+"""Writing: from a mail's three small templates to a finished message in the recipient's language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+
+from css_inline import CSSInliner
+from flask import current_app
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from portal import i18n, settings
+from portal.mail.message import Message
+
+SUBJECT_LENGTH = 78  # RFC 5322, 2.1.1
+
+# Whoever registers chooses the name, and we mail it to an address they may not own. So a name
+# that greets is letters and what stands between them, short, and nothing that a mail program
+# makes a link of.
+NAME_LENGTH = 60
+_NOT_IN_NAMES = re.compile(r"[^\w\s·'’.\-\u200c\u200d]|[\d_]|\w{2}\.\w{2}")
+
+
+def write(
+    kind: str,
+    *,
+    to: str,
+    language: str,
+    full_name: str = "",
+    time_zone: str = "",
+    user_id: int | None = None,
+    expires_at: datetime | None = None,
+    **context: object,
+) -> Message:
+    """Write one mail from `templates/mail/<kind>/`, in a language and a time zone."""
+    with i18n.mail_locale(language, time_zone):
+        code = str(get_locale())
+        context |= {
+            "site": settings.current().site,
+            "home": settings.current().public_url,
+            "locale": i18n.tag(code),
+            "direction": i18n.direction(code),
+            "greeting": _greeting(full_name),
+            "expires_at": expires_at,
+        }
+        subject = _one_line(_render(kind, "subject.txt", context, _isolated_text(code)))
+        context["subject"] = subject
+        return Message(
+            kind=kind,
+            to=to,
+            language=code,
+            subject=subject,
+            text=_tidy(_render(kind, "body.txt", context, _isolated_text(code))),
+            html=_inliner().inline(_render(kind, "body.html", context, _isolated_html)),
+            user_id=user_id,
+            expires_at=expires_at,
+        )
+
+
+def _greeting(full_name: str) -> str:
+    if full_name and is_greetable(full_name):
+        return str(_("Hello %(name)s,", name=full_name))
+    return str(_("Hello,"))
+
+
+def is_greetable(full_name: str) -> bool:
+    """Tell whether a name may stand in a mail: short, of letters, nothing that becomes a link."""
+    name = unicodedata.normalize("NFC", full_name)
+    letters = "".join(sign for sign in name if not unicodedata.category(sign).startswith("M"))
+    return len(name) <= NAME_LENGTH and not _NOT_IN_NAMES.search(letters)
+
+
+def _render(
+    kind: str, part: str, context: dict[str, object], isolated: Callable[[object], str]
+) -> str:
+    # Straight from the environment: what pages get from context processors (menus, the person
+    # signed in) belongs to whoever causes the mail, not to whom it goes.
+    template = current_app.jinja_env.get_template(f"mail/{kind}/{part}")
+    return template.render(context, bdi=isolated)
+
+
+def _isolated_html(value: object) -> str:
+    return Markup("<bdi>{}</bdi>").format(value)
+
+
+def _isolated_text(code: str) -> Callable[[object], str]:
+    """In a text that runs from right to left, names and addresses need invisible brackets."""
+    if i18n.direction(code) == "rtl":
+        return lambda value: f"\u2068{value}\u2069"
+    return str
+
+
+def _one_line(subject: str) -> str:
+    line = " ".join(subject.split())
+    return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 1].rstrip() + "…"
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"
+
+
+@cache
+def _inliner() -> CSSInliner:
+    # The style element stays as well: dark mode is a media query, which no attribute can hold.
+    return CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
