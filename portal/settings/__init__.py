@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portal.settings.checks import check
 from portal.settings.errors import SettingsError
@@ -26,6 +27,9 @@ from portal.settings.shape import (
 )
 from portal.settings.sources import SECTIONS, TOP_LEVEL, from_environment, from_file
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 __all__ = [
     "ROOT",
     "Database",
@@ -45,6 +49,8 @@ __all__ = [
     "is_loopback",
     "load",
     "make_secrets",
+    "of",
+    "preview",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,19 +66,36 @@ def load(
     Raises:
         SettingsError: a sentence that names the key, where it stood, and the remedy.
     """
+    before = preview(environ, file, instance)
+    secrets, origins = read_secrets(before.instance, environ)
+    settings = replace(before, secrets=secrets, origins={**before.origins, **origins})
+    check(settings)
+    return settings
+
+
+def preview(
+    environ: Mapping[str, str] = os.environ,
+    file: Path | None = None,
+    instance: Path | None = None,
+) -> Settings:
+    """Read and check everything but the secrets, which are empty: an instance may have none yet.
+
+    Raises:
+        SettingsError: as for `load`.
+    """
     folder = (instance or instance_folder(environ)).absolute()
     values, origins = _merged(environ, file)
-    secrets, secret_origins = read_secrets(folder, environ)
-    sections = {name: kind(**_section(values, name)) for name, kind in SECTIONS.items()}
     top = {name: values[name] for name in TOP_LEVEL if name in values}
-    settings = Settings(
-        instance=folder,
-        secrets=secrets,
-        origins=origins | secret_origins,
-        **top,
-        **sections,
-    )
+    sections = {name: kind(**_section(values, name)) for name, kind in SECTIONS.items()}
+    unknown = Secrets(secret_key="", password_salt="", outbox_key="")
+    settings = Settings(instance=folder, secrets=unknown, origins=origins, **top, **sections)
     check(settings)
+    return settings
+
+
+def of(app: Flask) -> Settings:
+    """Give the settings that an application was made with."""
+    settings: Settings = app.extensions["portal.settings"]
     return settings
 
 
@@ -80,8 +103,7 @@ def current() -> Settings:
     """Give the settings of the application that is answering."""
     from flask import current_app
 
-    settings: Settings = current_app.extensions["portal.settings"]
-    return settings
+    return of(current_app)
 
 
 def instance_folder(environ: Mapping[str, str] = os.environ) -> Path:
