@@ -1,0 +1,120 @@
+"""Access levels: how far an approved person gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import CheckConstraint, String, Text, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal import audit
+from portal.accounts import authority
+from portal.accounts.user import Status
+from portal.audit import Action
+from portal.database import db
+from portal.errors import StepRefused
+from portal.mail import messages, outbox
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+
+class AccessLevel(db.Model):
+    """A level that agents and apps require and that people are given. Higher rank opens more."""
+
+    __tablename__ = "access_levels"
+    __table_args__ = (CheckConstraint("rank > 0", name="rank_positive"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    rank: Mapped[int] = mapped_column(unique=True)
+    description: Mapped[str] = mapped_column(Text, default="")
+
+    def opens(self, other: AccessLevel) -> bool:
+        """Whether somebody at this level may open what requires the other."""
+        return self.rank >= other.rank
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def change_access_level(user: User, *, to: AccessLevel, by: User | None) -> None:
+    """Let an approved person open more, or less. The same level again changes nothing.
+
+    A lower level ends the person's sessions, so that it holds at once.
+
+    Raises:
+        StepRefused: the account is not approved; it is oneself or somebody above; the
+            level, or the one that is taken away, is above what the giver's roles may give.
+    """
+    before = user.access_level
+    if before is not None and before.id == to.id:
+        return
+    if user.status is not Status.APPROVED or before is None:
+        raise StepRefused(_l("Only approved accounts have an access level."))
+    authority.must_outrank(by, user)
+    authority.must_be_granted(by, to)
+    authority.must_be_granted(by, before)
+
+    user.access_level = to
+    if not to.opens(before):
+        user.end_sessions()
+    audit.record(
+        Action.ACCESS_CHANGED, about=user, by=by, before=before.name, after=to.name
+    )
+    outbox.post(messages.access_changed(user, before.name, to.name))
+
+
+def levels() -> list[AccessLevel]:
+    """Every access level, lowest first."""
+    return list(db.session.scalars(select(AccessLevel).order_by(AccessLevel.rank)))
+
+
+def levels_grantable(by: User) -> list[AccessLevel]:
+    """The access levels that this member of staff may give, lowest first."""
+    return [level for level in levels() if authority.may_grant(by, level)]
+
+
+def edit_level(
+    level: AccessLevel | None, *, name: str, rank: int, description: str, by: User
+) -> AccessLevel:
+    """Make an access level (None) or change one. The database refuses a name or rank twice."""
+    before = {"name": level.name, "rank": level.rank} if level else None
+    after = {"name": name, "rank": rank}
+    if level is None:
+        level = AccessLevel()
+        db.session.add(level)
+    level.name, level.rank, level.description = name, rank, description
+    audit.record(Action.LEVEL_EDITED, by=by, before=before, after=after)
+    return level
+
+
+def remove_level(level: AccessLevel, *, by: User) -> None:
+    """Remove an access level that nobody has and nothing requires.
+
+    Raises:
+        StepRefused: it is in use; the sentence says by how many.
+    """
+    uses = _uses(level)
+    if uses:
+        raise StepRefused(
+            _l(
+                "%(count)s accounts, roles or agents use this level. Move them first.",
+                count=uses,
+            )
+        )
+    audit.record(Action.LEVEL_REMOVED, by=by, name=level.name, rank=level.rank)
+    db.session.delete(level)
+
+
+def _uses(level: AccessLevel) -> int:
+    count = 0
+    for mapper in db.Model.registry.mappers:
+        for column in mapper.columns:
+            if any(
+                key.column is AccessLevel.__table__.c.id for key in column.foreign_keys
+            ):
+                found = select(func.count()).where(column == level.id)
+                count += db.session.scalar(found) or 0
+    return count

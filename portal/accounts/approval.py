@@ -1,0 +1,139 @@
+"""Approval: staff open the portal to a confirmed account, or do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from portal import audit, clock, notifications
+from portal.accounts import authority
+from portal.accounts.user import Status, User
+from portal.audit import Action, AuditEntry
+from portal.database import db
+from portal.errors import StepRefused, decided_by
+from portal.mail import messages, outbox
+from portal.notifications import Kind
+
+if TYPE_CHECKING:
+    from portal.accounts.access import AccessLevel
+
+
+def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
+    """Open the portal to a person whose address is confirmed, at an access level.
+
+    The same approval again changes nothing. An address that nobody confirmed is
+    refused: it could belong to someone else.
+
+    Raises:
+        AlreadyDecided: somebody decided otherwise, or at another level.
+        StepRefused: the address is unconfirmed; the account is suspended or erased; it is
+            oneself; the level is above what the giver's roles may give.
+    """
+    if user.status is Status.APPROVED and user.access_level == level:
+        return
+    if user.status is Status.APPROVED:
+        raise _decided(user, _l("%(who)s approved this at another level on %(when)s."))
+    if user.status is Status.REJECTED:
+        raise _decided(user, _l("%(who)s rejected this on %(when)s. Reopen it first."))
+    if user.status is not Status.PENDING:
+        raise StepRefused(_why_not_pending(user))
+    authority.must_outrank(by, user)
+    authority.must_be_granted(by, level)
+
+    user.approved_at = clock.now()
+    user.access_level = level
+    audit.record(Action.APPROVED, about=user, by=by, level=level.name)
+    notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
+    outbox.post(messages.welcome(user))
+
+
+def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) -> None:
+    """Do not let somebody in. The reason goes to the person, unless `tell` is off (spam).
+
+    The same rejection again changes nothing. The person may still sign in to read the reason.
+
+    Raises:
+        AlreadyDecided: somebody approved it.
+        StepRefused: the account is suspended or erased; it is oneself.
+    """
+    if user.status is Status.REJECTED and user.rejection_reason == reason:
+        return
+    if user.status is Status.REJECTED:
+        raise _decided(
+            user, _l("%(who)s rejected this for another reason on %(when)s.")
+        )
+    if user.status is Status.APPROVED:
+        raise _decided(
+            user, _l("%(who)s approved this on %(when)s. Suspend the account instead.")
+        )
+    if user.status not in (Status.PENDING, Status.UNCONFIRMED):
+        raise StepRefused(_why_not_pending(user))
+    authority.must_outrank(by, user)
+
+    # Nobody proved that an unconfirmed address is theirs: it may belong to a stranger.
+    tell = tell and user.status is Status.PENDING
+    user.rejected_at = clock.now()
+    user.rejection_reason = reason
+    audit.record(Action.REJECTED, about=user, by=by, reason=reason, told=tell)
+    notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
+    if tell:
+        outbox.post(messages.rejected(user, reason))
+
+
+def reopen(user: User, *, by: User | None) -> None:
+    """Take a rejection back, so that the registration can be decided again.
+
+    Raises:
+        StepRefused: it is not rejected; it is oneself.
+    """
+    if user.status is not Status.REJECTED:
+        raise StepRefused(_l("Only a rejected registration can be reopened."))
+    authority.must_outrank(by, user)
+
+    user.rejected_at = None
+    user.rejection_reason = ""
+    audit.record(Action.REOPENED, about=user, by=by)
+    if user.status is Status.PENDING:
+        notifications.raise_for(user, Kind.NEW_REGISTRATION)
+
+
+def edit_reason(user: User, *, reason: str) -> None:
+    """Let the applicant say better why they ask, while it is undecided.
+
+    Raises:
+        StepRefused: it is decided already.
+    """
+    if reason == user.reason:
+        return
+    if user.status is not Status.PENDING:
+        raise StepRefused(
+            _l("Your registration is decided. The reason can no longer be edited.")
+        )
+    user.reason = reason
+    audit.record(Action.REASON_EDITED, about=user, by=user)
+
+
+def _decided(user: User, sentence: Any) -> StepRefused:
+    entry = db.session.scalars(
+        select(AuditEntry)
+        .where(
+            AuditEntry.about_id == user.id,
+            AuditEntry.action.in_([Action.APPROVED.value, Action.REJECTED.value]),
+        )
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+        .limit(1)
+    ).one()
+    by = db.session.get(User, entry.by_id) if entry.by_id else None
+    return decided_by(sentence, by=by, at=entry.at)
+
+
+def _why_not_pending(user: User) -> Any:
+    return {
+        Status.UNCONFIRMED: _l(
+            "Nobody has confirmed this address yet: it could belong to someone else."
+        ),
+        Status.SUSPENDED: _l("This account is suspended. Reinstate it first."),
+        Status.ERASED: _l("This account was erased."),
+    }[user.status]

@@ -1,0 +1,118 @@
+"""Registration: a person asks for an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from portal import audit, clock, links
+from portal.accounts import canonical
+from portal.accounts.user import Communication, Status, User
+from portal.audit import Action
+from portal.database import db
+from portal.mail import messages, outbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """What somebody filled in to register. The password comes hashed; nothing keeps it clear."""
+
+    full_name: str
+    username: str
+    email: str
+    password_hash: str
+    language: str
+    time_zone: str
+    communication: Communication
+    reason: str
+    terms_version: str
+
+
+def register(application: Application) -> User | None:
+    """Register somebody, or quietly tell the owner of what is already taken.
+
+    Whatever is found, exactly one mail is posted, so that a stranger learns nothing from
+    the answer or from the time it took (ASVS 6.3.8):
+
+    - nobody known: the account is made, and a link to confirm the address goes out;
+    - the address belongs to an unconfirmed account: a fresh link, and whoever confirms
+      chooses the password then, so that nobody can squat an address;
+    - the address belongs to a confirmed account: its owner is told;
+    - the username is taken: the address that registered is told, with a way back.
+
+    Returns the account that can be confirmed now, or None where there is none.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: at the flush, when somebody registered the same name or
+            address at the same moment. Rolled back and asked again, it finds them.
+    """
+    owner = _owner_of_address(application.email)
+    if owner is not None:
+        return _register_again(owner, application)
+    if _is_username_taken(application.username):
+        _tell_username_is_taken(application)
+        return None
+
+    user = User(
+        full_name=application.full_name,
+        email=application.email,
+        username=application.username,
+        password=application.password_hash,
+        language=application.language,
+        time_zone=application.time_zone,
+        communication=application.communication.value,
+        reason=application.reason,
+        terms_version=application.terms_version,
+        terms_accepted_at=clock.now(),
+        registered_at=clock.now(),
+        confirmation_mailed_at=clock.now(),
+    )
+    db.session.add(user)
+    audit.record(
+        Action.REGISTERED, about=user, by=user, terms=application.terms_version
+    )
+    db.session.flush()
+    outbox.post(messages.confirmation(user))
+    return user
+
+
+def _register_again(owner: User, application: Application) -> User | None:
+    if owner.status is not Status.UNCONFIRMED:
+        outbox.post(messages.already_registered(owner))
+        return None
+    owner.password = None
+    owner.confirmation_mailed_at = clock.now()
+    audit.record(Action.REGISTERED_AGAIN, about=owner)
+    outbox.post(messages.confirmation_again(owner))
+    return owner
+
+
+def _tell_username_is_taken(application: Application) -> None:
+    outbox.post(
+        messages.username_taken(
+            to=application.email,
+            full_name=application.full_name,
+            language=application.language,
+            username=application.username,
+            link=links.registration_draft(
+                full_name=application.full_name,
+                email=application.email,
+                communication=application.communication.value,
+                reason=application.reason,
+            ),
+        )
+    )
+
+
+def _owner_of_address(email: str) -> User | None:
+    return db.session.scalars(
+        select(User)
+        .filter_by(email_canonical=canonical.email(email))
+        .with_for_update(of=User)
+    ).one_or_none()
+
+
+def _is_username_taken(username: str) -> bool:
+    found = select(User.id).filter_by(username_canonical=canonical.username(username))
+    return db.session.scalar(found) is not None

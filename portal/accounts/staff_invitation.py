@@ -1,0 +1,153 @@
+"""Staff invitation: a one-time link with which somebody makes their own staff account."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ForeignKey, String, select, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal import audit, clock
+from portal.accounts import access, canonical
+from portal.accounts.roles import Role
+from portal.accounts.user import User
+from portal.audit import Action
+from portal.database import UtcDateTime, db
+from portal.errors import StepRefused
+
+LASTS = timedelta(hours=1)
+
+
+class InvitationState(StrEnum):
+    """What a link is good for."""
+
+    READY = "ready"
+    EXPIRED = "expired"
+    USED = "used"
+    INVALID = "invalid"
+
+
+class StaffInvitation(db.Model):
+    """A link that was handed out. Only the hash of its token is kept (ASVS 11.5.1)."""
+
+    __tablename__ = "staff_invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    email: Mapped[str] = mapped_column(String(254), default="")
+    username: Mapped[str] = mapped_column(String(32), default="")
+    role_id: Mapped[int] = mapped_column(
+        ForeignKey("roles.id", ondelete="CASCADE"), index=True
+    )
+    invited_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    role: Mapped[Role] = relationship("Role", lazy="joined")
+
+    @property
+    def state(self) -> InvitationState:
+        """Whether the link still leads anywhere."""
+        if self.used_at:
+            return InvitationState.USED
+        expired = self.expires_at <= clock.now()
+        return InvitationState.EXPIRED if expired else InvitationState.READY
+
+
+def invite(
+    *, role: Role, email: str = "", username: str = "", by: User | None = None
+) -> str:
+    """Make a link for one person and one role. Returns its token, which is kept nowhere.
+
+    Earlier links for the same role and address stop working.
+    """
+    db.session.execute(
+        update(StaffInvitation)
+        .where(
+            StaffInvitation.role_id == role.id,
+            StaffInvitation.email == email,
+            StaffInvitation.used_at.is_(None),
+        )
+        .values(expires_at=clock.now())
+    )
+    token = secrets.token_urlsafe(32)
+    db.session.add(
+        StaffInvitation(
+            token_hash=_hash(token),
+            email=email,
+            username=username,
+            role=role,
+            invited_at=clock.now(),
+            expires_at=clock.now() + LASTS,
+        )
+    )
+    audit.record(Action.STAFF_INVITED, by=by, role=role.name)
+    return token
+
+
+def find(token: str) -> StaffInvitation | None:
+    """The invitation this token belongs to, or None."""
+    return db.session.scalars(
+        select(StaffInvitation)
+        .filter_by(token_hash=_hash(token))
+        .with_for_update(of=StaffInvitation)
+    ).one_or_none()
+
+
+def accept(
+    invitation: StaffInvitation,
+    *,
+    full_name: str,
+    username: str,
+    email: str,
+    password_hash: str,
+    language: str,
+) -> User:
+    """Make the staff account: confirmed and approved, with the role, at the role's level.
+
+    Raises:
+        StepRefused: the link was used or is too old; the address or username is taken.
+    """
+    if invitation.state is not InvitationState.READY:
+        raise StepRefused(_l("This link no longer works. Ask for a new one."))
+    _must_be_free(email, username)
+    level = invitation.role.grants_up_to or access.levels()[0]
+
+    now = clock.now()
+    user = User(
+        full_name=full_name,
+        username=username,
+        email=email,
+        password=password_hash,
+        language=language,
+        registered_at=now,
+        confirmed_at=now,
+        approved_at=now,
+        access_level=level,
+        roles=[invitation.role],
+    )
+    invitation.used_at = now
+    db.session.add(user)
+    audit.record(Action.STAFF_JOINED, about=user, by=user, role=invitation.role.name)
+    return user
+
+
+def _must_be_free(email: str, username: str) -> None:
+    if db.session.scalar(
+        select(User.id).filter_by(email_canonical=canonical.email(email))
+    ):
+        raise StepRefused(_l("An account with this address exists."), field="email")
+    if db.session.scalar(
+        select(User.id).filter_by(username_canonical=canonical.username(username))
+    ):
+        raise StepRefused(
+            _l("This username is taken. Choose another one."), field="username"
+        )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

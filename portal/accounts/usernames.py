@@ -1,0 +1,47 @@
+"""Usernames: what a username may be."""
+
+from __future__ import annotations
+
+import re
+
+from flask_babel import lazy_gettext as _l
+
+from portal.accounts import canonical
+from portal.errors import StepRefused
+
+MINIMUM, MAXIMUM = 3, 32
+
+# ASCII only, so that no two names look alike (security.md section 3; UTS 39).
+_ALLOWED = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.ASCII)
+
+# Names that would let somebody pass for the house or for one of its mailboxes (RFC 2142).
+RESERVED = frozenset(
+    ["abuse", "admin", "administrator", "anonymous", "api", "billing", "bot", "contact", "daemon", "everyone", "guest", "help", "hostmaster", "info", "login", "mail", "mailer-daemon", "me", "moderator", "news", "no-reply", "nobody", "noc", "noreply", "null", "office", "operator", "owner", "portal", "postmaster", "root", "sales", "secretary", "security", "service", "staff", "superuser", "support", "sysadmin", "system", "team", "test", "undefined", "user", "usenet", "webmaster", "www"]
+)
+
+
+def checked(typed: str) -> str:
+    """The username as it is kept: NFKC, lower case.
+
+    Raises:
+        StepRefused: with the sentence that says what to do.
+    """
+    name = canonical.username(typed)
+    if not MINIMUM <= len(name) <= MAXIMUM:
+        raise StepRefused(
+            _l(
+                "Choose a username of %(minimum)s to %(maximum)s characters.",
+                minimum=MINIMUM,
+                maximum=MAXIMUM,
+            )
+        )
+    if not _ALLOWED.fullmatch(name):
+        raise StepRefused(
+            _l(
+                "Use only the letters a to z, digits, dots, hyphens and underscores. "
+                "Begin and end with a letter or digit."
+            )
+        )
+    if name in RESERVED:
+        raise StepRefused(_l("This username is reserved. Choose another one."))
+    return name

@@ -1,0 +1,1 @@
+"""Agents and apps behind the portal, and the gate in front of them."""

@@ -1,0 +1,132 @@
+"""The audit trail: who did what to whom, and when. Entries are added and never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal import clock
+from portal.database import UtcDateTime, db
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+
+class Action(StrEnum):
+    """What was done."""
+
+    REGISTERED = "account.registered"
+    REGISTERED_AGAIN = "account.registered_again"
+    CONFIRMATION_RESENT = "account.confirmation_resent"
+    CONFIRMED = "account.confirmed"
+    APPROVED = "account.approved"
+    REJECTED = "account.rejected"
+    REOPENED = "account.reopened"
+    REASON_EDITED = "account.reason_edited"
+    ACCESS_CHANGED = "account.access_changed"
+    ROLES_CHANGED = "account.roles_changed"
+    SUSPENDED = "account.suspended"
+    REINSTATED = "account.reinstated"
+    ERASED = "account.erased"
+    PASSWORD_CHANGED = "account.password_changed"
+    PASSWORD_RESET = "account.password_reset"
+    ADDRESS_CHANGE_ASKED = "account.address_change_asked"
+    ADDRESS_CHANGED = "account.address_changed"
+    USERNAME_CHANGED = "account.username_changed"
+    PREFERENCES_CHANGED = "account.preferences_changed"
+    STAFF_INVITED = "staff.invited"
+    STAFF_JOINED = "staff.joined"
+    ROLE_EDITED = "role.edited"
+    LEVEL_EDITED = "access_level.edited"
+    LEVEL_REMOVED = "access_level.removed"
+    AGENT_EDITED = "agent.edited"
+    AGENT_REMOVED = "agent.removed"
+    MAIL_RETRIED = "mail.retried"
+
+    @property
+    def label(self) -> Any:
+        """The words for it that staff read."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Action.REGISTERED: _l("Registered"),
+    Action.REGISTERED_AGAIN: _l("Registered again"),
+    Action.CONFIRMATION_RESENT: _l("Confirmation mail sent again"),
+    Action.CONFIRMED: _l("Address confirmed"),
+    Action.APPROVED: _l("Approved"),
+    Action.REJECTED: _l("Rejected"),
+    Action.REOPENED: _l("Reopened"),
+    Action.REASON_EDITED: _l("Reason for asking edited"),
+    Action.ACCESS_CHANGED: _l("Access level changed"),
+    Action.ROLES_CHANGED: _l("Roles changed"),
+    Action.SUSPENDED: _l("Suspended"),
+    Action.REINSTATED: _l("Reinstated"),
+    Action.ERASED: _l("Erased"),
+    Action.PASSWORD_CHANGED: _l("Password changed"),
+    Action.PASSWORD_RESET: _l("Password reset"),
+    Action.ADDRESS_CHANGE_ASKED: _l("Change of address asked for"),
+    Action.ADDRESS_CHANGED: _l("Address changed"),
+    Action.USERNAME_CHANGED: _l("Username changed"),
+    Action.PREFERENCES_CHANGED: _l("Preferences changed"),
+    Action.STAFF_INVITED: _l("Staff invited"),
+    Action.STAFF_JOINED: _l("Staff joined"),
+    Action.ROLE_EDITED: _l("Role edited"),
+    Action.LEVEL_EDITED: _l("Access level edited"),
+    Action.LEVEL_REMOVED: _l("Access level removed"),
+    Action.AGENT_EDITED: _l("Agent edited"),
+    Action.AGENT_REMOVED: _l("Agent removed"),
+    Action.MAIL_RETRIED: _l("Mail tried again"),
+}
+
+
+class AuditEntry(db.Model):
+    """One line of the trail. `by` is empty when the portal itself acted.
+
+    People are kept as references: when an account is erased, the trail stays and the
+    name in it goes.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_at_id", "at", "id"),
+        Index("ix_audit_entries_action_at_id", "action", "at", "id"),
+        Index("ix_audit_entries_about_id_at_id", "about_id", "at", "id"),
+        Index("ix_audit_entries_by_id_at_id", "by_id", "at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    action: Mapped[str] = mapped_column(String(40))
+    about_id: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="RESTRICT")
+    )
+    by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="RESTRICT")
+    )
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    about: Mapped[User | None] = relationship(
+        "User", foreign_keys=[about_id], lazy="raise"
+    )
+    by: Mapped[User | None] = relationship("User", foreign_keys=[by_id], lazy="raise")
+
+
+def record(
+    action: Action, *, about: User | None = None, by: User | None = None, **details: Any
+) -> AuditEntry:
+    """Add a line to the trail, in the caller's transaction.
+
+    `details` are small JSON values: names of levels, reasons, before and after. Never an
+    address, a password or a token: the trail outlives the account.
+    """
+    entry = AuditEntry(
+        at=clock.now(), action=action.value, about=about, by=by, details=details
+    )
+    db.session.add(entry)
+    return entry

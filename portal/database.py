@@ -1,0 +1,134 @@
+"""The database: one handle, one way to commit, and the types both engines agree on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Engine, MetaData, event
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+from portal import settings
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+Row = TypeVar("Row", bound="Base")
+
+
+class Base(DeclarativeBase):
+    """What every table shares: names for constraints, so that migrations can drop them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. Aware in Python on both engines; naive moments are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(
+                "a moment without a time zone says nothing; use clock.now()"
+            )
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        if value is None:
+            return None
+        return (
+            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        )
+
+
+def init_app(app: Flask) -> None:
+    """Bind the handle to the database that the settings name."""
+    url = settings.of(app).database_url
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _prepare_sqlite)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """The one way to change the database: all of what is inside, or nothing.
+
+    On SQLite the write lock is taken before the first read, so that what a step
+    checks still holds when it writes. Rows loaded earlier are read anew.
+
+    Raises:
+        RuntimeError: something was changed before the transaction began.
+    """
+    session = db.session
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("a change was made outside of transaction()")
+    session.rollback()
+    session.expire_all()
+    try:
+        if session.get_bind().dialect.name == "sqlite":
+            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def locked(model: type[Row], identity: Any) -> Row | None:
+    """The row with this primary key, as it is now, locked until the transaction ends."""
+    return db.session.get(
+        model, identity, with_for_update={"of": model}, populate_existing=True
+    )
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        # IMMEDIATE: the driver opens a transaction before the first write, never for
+        # reads, so that no reader has to be upgraded to a writer and fail as "locked".
+        return {"connect_args": {"isolation_level": "IMMEDIATE", "timeout": 5.0}}
+    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+        "synchronous=FULL",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def engine() -> Engine:
+    """The engine of the current application."""
+    return db.engine

@@ -1,0 +1,43 @@
+"""What can be refused, as exceptions that carry a sentence for the person who asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import format_datetime, lazy_gettext
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+
+class StepRefused(Exception):
+    """A step that may not be taken. `str()` of it is a translated sentence that says why."""
+
+    def __init__(self, sentence: Any, *, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.field = field
+
+    def __str__(self) -> str:
+        return str(self.sentence)
+
+
+class AlreadyDecided(StepRefused):
+    """Somebody decided before, and otherwise. Carries who and when."""
+
+    def __init__(self, sentence: Any, *, by: User | None, at: datetime) -> None:
+        super().__init__(sentence)
+        self.by = by
+        self.at = at
+
+
+def decided_by(sentence: Any, *, by: User | None, at: datetime) -> AlreadyDecided:
+    """An `AlreadyDecided` whose sentence names who decided and when.
+
+    `sentence` holds the placeholders %(who)s and %(when)s.
+    """
+    who = by.full_name if by else lazy_gettext("the portal")
+    return AlreadyDecided(
+        sentence % {"who": who, "when": format_datetime(at)}, by=by, at=at
+    )

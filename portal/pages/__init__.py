@@ -1,0 +1,35 @@
+"""The doors for people: each page asks for steps, commits, and says how it went."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+pages = Blueprint("pages", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Open every door."""
+    from portal.pages import (
+        account,
+        appearance,
+        confirmation,
+        credentials,
+        errors,
+        health,
+        home,
+        language,
+        mailbox,
+        registration,
+        setup,
+        shell,
+        status,
+    )
+
+    shell.init_app(app)
+    errors.init_app(app)
+    assert all((account, confirmation, credentials, home, registration, setup, status))
+    app.register_blueprint(pages)
+    app.register_blueprint(language.blueprint)
+    app.register_blueprint(appearance.blueprint)
+    app.register_blueprint(mailbox.blueprint)
+    app.register_blueprint(health.blueprint)

@@ -1,0 +1,262 @@
+"""Forgotten password, and changing password, address and username (M8)."""
+
+from __future__ import annotations
+
+from flask import (
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import COOKIE_NAME, current_user, login_user
+from sqlalchemy.exc import IntegrityError
+from wtforms import PasswordField, ValidationError
+
+from portal import links
+from portal.accounts import credentials
+from portal.accounts.passwords import Personal
+from portal.accounts.user import User
+from portal.database import locked, transaction
+from portal.errors import StepRefused
+from portal.links import LinkState
+from portal.mail import mailbox
+from portal.pages import pages
+from portal.pages.doors import me, me_locked
+from portal.pages.shell import password_rules
+from portal.security import limits
+from portal.security.forms import (
+    NewPassword,
+    PortalForm,
+    current_password_field,
+    email_field,
+    username_field,
+)
+from portal.security.passwords import hashed, is_password_of, personal_of
+
+RESET_ASKED_FOR = "reset_asked_for"
+
+
+class ForgotForm(PortalForm):
+    """Asking for a link to choose a new password."""
+
+    email = email_field()
+
+
+class ResetForm(NewPassword, PortalForm):
+    """Choosing a new password by a mailed link."""
+
+    def __init__(self, user: User | None) -> None:
+        super().__init__()
+        self._user = user
+
+    def personal(self) -> Personal:
+        """The person whose password it is to be."""
+        return personal_of(self._user)
+
+
+class WithCurrentPassword(PortalForm):
+    """A form that asks who is there before it changes how they sign in (ASVS 6.2.3)."""
+
+    current_password: PasswordField = current_password_field()
+
+    def validate_current_password(self, field: PasswordField) -> None:
+        """Check the password they have."""
+        if field.data and not is_password_of(me(), field.data):
+            raise ValidationError(_l("This is not your current password."))
+
+
+class ChangePasswordForm(NewPassword, WithCurrentPassword):
+    """Changing the password."""
+
+    def personal(self) -> Personal:
+        """The person who is signed in."""
+        return personal_of(me())
+
+
+class ChangeEmailForm(WithCurrentPassword):
+    """Moving to another address."""
+
+    email = email_field(_l("New e-mail address"))
+
+
+class ChangeUsernameForm(WithCurrentPassword):
+    """Taking another username."""
+
+    username = username_field()
+
+
+@pages.route("/reset", methods=["GET", "POST"])
+@limits.by_address("reset")
+@limits.by_typed_address
+def forgot() -> ResponseReturnValue:
+    """Ask for a link to choose a new password. The answer is the same for every address."""
+    form = ForgotForm()
+    if form.validate_on_submit():
+        with transaction():
+            user = credentials.find_by_identity(form.email.data or "")
+            credentials.ask_for_password_reset(user)
+        session[RESET_ASKED_FOR] = form.email.data
+        return redirect(url_for("pages.forgot_sent"), 303)
+    return render_template("pages/forgot.html", form=form), 400 if form.errors else 200
+
+
+@pages.get("/reset/sent")
+def forgot_sent() -> ResponseReturnValue:
+    """Say to look for the mail."""
+    return render_template(
+        "pages/forgot_sent.html",
+        email=session.get(RESET_ASKED_FOR),
+        mailbox_url=url_for("mailbox.index") if mailbox.available(request) else None,
+    )
+
+
+@pages.route("/reset/<token>", methods=["GET", "POST"])
+@limits.by_address("reset")
+def reset(token: str) -> ResponseReturnValue:
+    """Choose a new password by a mailed link. Looking at it changes nothing."""
+    reading = links.read_password_reset(token)
+    user = reading.user
+    if reading.state is not LinkState.READY or user is None or not user.active:
+        state = "expired" if reading.state is LinkState.EXPIRED else "invalid"
+        return render_template("pages/reset.html", state=state, form=None), 400
+
+    form = ResetForm(user)
+    if form.validate_on_submit():
+        password_hash = hashed(form.password.data or "")
+        try:
+            with transaction():
+                _reset(user.id, token, password_hash)
+        except StepRefused as refused:
+            form.refuse(refused)
+        else:
+            flash(_("Your new password is set. Sign in with it."), "success")
+            return redirect(url_for("security.login"), 303)
+    return render_template(
+        "pages/reset.html", state="ready", form=form, rules=password_rules()
+    ), 400 if form.errors else 200
+
+
+@pages.route("/change", methods=["GET", "POST"])
+@limits.by_account
+def change_password() -> ResponseReturnValue:
+    """Change the password. This browser stays signed in, every other one does not."""
+    form = ChangePasswordForm()
+    if form.validate_on_submit():
+        password_hash = hashed(form.password.data or "")
+        with transaction():
+            user = me_locked()
+            credentials.change_password(user, password_hash=password_hash)
+        _stay_signed_in(user)
+        flash(
+            _("Your password is changed. Every other device is signed out."), "success"
+        )
+        return redirect(url_for("pages.account"), 303)
+    return render_template(
+        "pages/change_password.html", form=form, rules=password_rules()
+    ), 400 if form.errors else 200
+
+
+@pages.route("/change-email", methods=["GET", "POST"])
+@limits.by_account
+def change_email() -> ResponseReturnValue:
+    """Ask to move to another address: a link goes there, a notice to the old one."""
+    form = ChangeEmailForm()
+    if form.validate_on_submit():
+        try:
+            with transaction():
+                credentials.ask_for_address_change(
+                    me_locked(), email=form.email.data or ""
+                )
+        except StepRefused as refused:
+            form.refuse(refused)
+        else:
+            flash(
+                _(
+                    "A link is on its way to %(email)s. Open it there.",
+                    email=form.email.data,
+                ),
+                "success",
+            )
+            return redirect(url_for("pages.account"), 303)
+    return render_template(
+        "pages/change_email.html", form=form
+    ), 400 if form.errors else 200
+
+
+@pages.route("/change-email/<token>", methods=["GET", "POST"])
+@limits.by_account
+def confirm_email_change(token: str) -> ResponseReturnValue:
+    """Move the account to the address whose link was opened, when the button is pressed."""
+    reading = links.read_change_of_address(token)
+    state = str(reading.state)
+    if reading.state is LinkState.READY and reading.user != me():
+        state = "foreign"
+    if state == "ready" and _has_another_owner(reading.email):
+        state = "taken"
+    form = PortalForm()
+    if state == "ready" and form.validate_on_submit():
+        try:
+            with transaction():
+                user = me_locked()
+                credentials.change_address(user, email=reading.email)
+        except (StepRefused, IntegrityError):
+            state = "taken"
+        else:
+            _stay_signed_in(user)
+            flash(_("Your new e-mail address is confirmed."), "success")
+            return redirect(url_for("pages.account"), 303)
+    return render_template(
+        "pages/confirm_email_change.html",
+        state=state,
+        new_email=reading.email,
+        form=form,
+    ), 200 if state == "ready" else 400
+
+
+@pages.route("/change-username", methods=["GET", "POST"])
+@limits.by_account
+def change_username() -> ResponseReturnValue:
+    """Take another username."""
+    form = ChangeUsernameForm(data={"username": me().username})
+    if form.validate_on_submit():
+        try:
+            with transaction():
+                credentials.change_username(
+                    me_locked(), username=form.username.data or ""
+                )
+        except StepRefused as refused:
+            form.refuse(refused)
+        except IntegrityError:
+            form.refuse(credentials.username_taken())
+        else:
+            flash(_("Your username is changed."), "success")
+            return redirect(url_for("pages.account"), 303)
+    return render_template(
+        "pages/change_username.html", form=form
+    ), 400 if form.errors else 200
+
+
+def _reset(user_id: int, token: str, password_hash: str) -> None:
+    user = locked(User, user_id)
+    if user is None or links.read_password_reset(token).state is not LinkState.READY:
+        raise StepRefused(_l("This link was used already. Ask for a new one."))
+    credentials.reset_password(user, password_hash=password_hash)
+
+
+def _has_another_owner(email: str) -> bool:
+    owner = credentials.find_by_identity(email)
+    return owner is not None and owner.id != current_user.id
+
+
+def _stay_signed_in(user: User) -> None:
+    """Give this browser a session of the new generation; all others have just ended."""
+    remembered = (
+        current_app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME) in request.cookies
+    )
+    login_user(user, remember=remembered)

@@ -1,0 +1,174 @@
+"""Error pages: what happened, in words, and what to do; as JSON for machines."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException, SecurityError
+
+from portal.database import db
+from portal.errors import StepRefused
+
+log = logging.getLogger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Answer every failure with a page that says what to do."""
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SecurityError, _bare_bad_request)
+    app.register_error_handler(CSRFError, _form_too_old)
+    app.register_error_handler(StepRefused, _refused)
+    app.register_error_handler(IntegrityError, _conflict)
+    app.register_error_handler(DataError, _unreadable)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    if code < 400:
+        return error.get_response()
+    title, sentence, what_to_do = _texts(code)
+    retry_after = None
+    if isinstance(error, RateLimitExceeded):
+        retry_after = (
+            error.get_headers and error.retry_after
+            if hasattr(error, "retry_after")
+            else None
+        )
+    headers = {
+        name: value
+        for name, value in error.get_headers(request.environ)
+        if name in ("Allow", "Retry-After")
+    }
+    return (
+        _page(code, title, sentence, what_to_do, retry_after=retry_after),
+        code,
+        headers,
+    )
+
+
+def _bare_bad_request(_error: SecurityError) -> ResponseReturnValue:
+    """The Host is not ours: no link can be made, so the page is static."""
+    return render_template("errors/bare.html", code=400), 400
+
+
+def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
+    return _page(
+        400,
+        _("This form is too old"),
+        _("You may have signed in or out in another window since it was shown."),
+        _("Go back, reload the page, and send the form again."),
+    ), 400
+
+
+def _refused(error: StepRefused) -> ResponseReturnValue:
+    return _page(409, _("This cannot be done"), str(error), ""), 409
+
+
+def _conflict(_error: IntegrityError) -> ResponseReturnValue:
+    db.session.rollback()
+    return _page(
+        409,
+        _("Somebody else was faster"),
+        _("The same name or address was taken a moment ago."),
+        _("Go back and choose another one."),
+    ), 409
+
+
+def _unreadable(_error: DataError) -> ResponseReturnValue:
+    db.session.rollback()
+    title, sentence, what_to_do = _texts(400)
+    return _page(400, title, sentence, what_to_do), 400
+
+
+def _database_away(error: OperationalError) -> ResponseReturnValue:
+    db.session.rollback()
+    log.error("database unavailable: %s", type(error.orig).__name__, exc_info=error)
+    return _bare(503), 503, {"Retry-After": "5"}
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    db.session.rollback()
+    error_id = secrets.token_hex(4)
+    log.error("unexpected error %s", error_id, exc_info=error)
+    return _bare(500, error_id), 500
+
+
+def _bare(code: int, error_id: str = "") -> Any:
+    if _wants_json():
+        return {"error": code, "id": error_id}
+    return render_template("errors/bare.html", code=code, error_id=error_id)
+
+
+def _page(code: int, title: str, sentence: str, what_to_do: str, **more: Any) -> Any:
+    if _wants_json():
+        return {"error": code, "title": title, "sentence": sentence}
+    try:
+        return render_template(
+            "errors/error.html",
+            code=code,
+            title=title,
+            sentence=sentence,
+            what_to_do=what_to_do,
+            **more,
+        )
+    except OperationalError:
+        return render_template("errors/bare.html", code=code)
+
+
+def _wants_json() -> bool:
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json"
+
+
+def _texts(code: int) -> tuple[str, str, str]:
+    texts = {
+        400: (
+            _("This cannot be understood"),
+            _("Something in this request has a form that the portal does not take."),
+            _("Go back and try again."),
+        ),
+        403: (
+            _("This page is not open to you"),
+            _("Your account does not have the permission that this page asks for."),
+            _("Ask the staff if you need it."),
+        ),
+        404: (
+            _("There is no such page"),
+            _("The address may be mistyped, or what was here is gone."),
+            _("Go to the first page and look from there."),
+        ),
+        405: (
+            _("This page does not work that way"),
+            _("The request used a method that this address does not take."),
+            _("Go back and use the buttons on the page."),
+        ),
+        413: (
+            _("This is too large"),
+            _("The portal takes short forms, no large files."),
+            _("Shorten what you entered and send it again."),
+        ),
+        429: (
+            _("Too many attempts"),
+            _("To keep accounts safe, this cannot be tried more often for now."),
+            _("Wait a little and try again."),
+        ),
+    }
+    return texts.get(code, texts[400] if code < 500 else _trouble())
+
+
+def _trouble() -> tuple[str, str, str]:
+    return (
+        _("Something went wrong"),
+        _("The portal could not answer. The people who run it are told."),
+        _("Try again in a moment."),
+    )

@@ -1,0 +1,128 @@
+"""The registration page, and the one that says to look for the mail."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from flask import redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from wtforms import BooleanField, RadioField
+from wtforms.validators import InputRequired
+
+from portal import clock, links, settings
+from portal.accounts import registration
+from portal.accounts.passwords import Personal
+from portal.accounts.registration import Application
+from portal.accounts.user import Communication
+from portal.mail import mailbox
+from portal.pages import pages
+from portal.pages.doors import committed
+from portal.pages.shell import password_rules
+from portal.security import limits
+from portal.security.forms import (
+    NewPassword,
+    PortalForm,
+    email_field,
+    full_name_field,
+    reason_field,
+    username_field,
+)
+from portal.security.passwords import hashed
+
+# Under these keys the browser remembers what it registered; nobody else learns it.
+MAILED_TO = "mailed_to"
+REGISTERED_HERE = "registered_here"
+
+
+class RegistrationForm(NewPassword, PortalForm):
+    """Asking for an account (M1)."""
+
+    full_name = full_name_field()
+    username = username_field()
+    email = email_field()
+    communication = RadioField(
+        _l("Messages from agents"),
+        choices=[(choice.value, choice.label) for choice in Communication],
+        default=Communication.IMPORTANT.value,
+    )
+    reason = reason_field()
+    accept_terms = BooleanField(
+        _l("I accept the terms of use."),
+        validators=[InputRequired(_l("Accept the terms of use to register."))],
+    )
+
+    def personal(self) -> Personal:
+        """The person who registers."""
+        return Personal(
+            full_name=self.full_name.data or "",
+            username=self.username.data or "",
+            email=self.email.data or "",
+        )
+
+
+@pages.route("/register", methods=["GET", "POST"])
+@limits.by_address("registration")
+@limits.by_typed_address
+def register() -> ResponseReturnValue:
+    """Ask for an account. The answer is the same whoever is known already."""
+    if current_user.is_authenticated:
+        return redirect(url_for("pages.home"))
+    draft = links.read_registration_draft(request.args.get("draft", ""))
+    form = RegistrationForm(data=draft)
+    if form.validate_on_submit():
+        application = _application(form)
+        user = committed(lambda: registration.register(application))
+        fresh = user is not None and user.password is not None
+        session[MAILED_TO] = application.email
+        session[REGISTERED_HERE] = (
+            user.fs_uniquifier if fresh else secrets.token_hex(16)
+        )
+        return redirect(url_for("pages.registered"), 303)
+    return render_template(
+        "pages/register.html",
+        form=form,
+        rules=password_rules(),
+        terms_url=url_for("pages.terms"),
+        username_was_taken=bool(draft),
+    ), 400 if form.errors else 200
+
+
+@pages.get("/register/sent")
+def registered() -> ResponseReturnValue:
+    """Say to look for the mail, until when its link works, and how to get another."""
+    ours = settings.current()
+    return render_template(
+        "pages/check_mail.html",
+        email=session.get(MAILED_TO),
+        works_until=clock.now()
+        + timedelta(hours=ours.registration.confirm_within_hours),
+        resend_after=ours.registration.resend_pause_seconds,
+        mailbox_url=url_for("mailbox.index") if mailbox.available(request) else None,
+        sender=ours.mail.sender,
+    )
+
+
+@pages.get("/terms")
+def terms() -> ResponseReturnValue:
+    """The terms of use, with their version."""
+    return render_template(
+        "pages/terms.html", version=settings.current().site.terms_version
+    )
+
+
+def _application(form: RegistrationForm) -> Application:
+    return Application(
+        full_name=form.full_name.data or "",
+        username=form.username.data or "",
+        email=form.email.data or "",
+        password_hash=hashed(form.password.data or ""),
+        language=str(get_locale()),
+        time_zone="",
+        communication=Communication(form.communication.data),
+        reason=form.reason.data or "",
+        terms_version=settings.current().site.terms_version,
+    )

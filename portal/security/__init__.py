@@ -1,0 +1,36 @@
+"""The seam to Flask-Security, and everything that stands in front of a page.
+
+What we use of Flask-Security: signing in and out, asking for the password again, hashing,
+signed links, sessions and roles. Its other pages (registration, confirmation, reset,
+changes) tell strangers too much or act on GET; ours stand at their addresses.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_security import Security
+from flask_wtf.csrf import CSRFProtect
+
+from portal.security import config, gate, headers, limits, proxy
+from portal.security.datastore import Accounts
+from portal.security.passwords import PortalPasswordUtil
+from portal.security.sign_in import SignInForm, VerifyForm
+
+csrf = CSRFProtect()
+
+
+def init_app(app: Flask) -> None:
+    """Put the gate, the CSRF check, Flask-Security, limits and headers in front of the pages."""
+    config.apply(app)
+    proxy.init_app(app)
+    gate.init_app(app)
+    csrf.init_app(app)
+    Security(
+        app,
+        Accounts(),
+        login_form=SignInForm,
+        verify_form=VerifyForm,
+        password_util_cls=PortalPasswordUtil,
+    )
+    limits.init_app(app)
+    headers.init_app(app)

@@ -1,0 +1,89 @@
+"""What Flask, Flask-Security and Flask-WTF are told; every key that we do not leave alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from portal import clock, i18n, settings
+
+KIB = 1024
+
+
+def apply(app: Flask) -> None:
+    """Turn the portal's settings into the libraries' keys."""
+    ours = settings.of(app)
+    public = urlsplit(ours.public_url)
+    app.config.update(
+        SECRET_KEY=ours.secrets.secret_key,
+        SERVER_NAME=public.netloc,
+        PREFERRED_URL_SCHEME=public.scheme,
+        APPLICATION_ROOT=public.path.rstrip("/") or "/",
+        TRUSTED_HOSTS=_trusted_hosts(ours),
+        # No page takes more than a long form; more is refused before it is read.
+        MAX_CONTENT_LENGTH=256 * KIB,
+        MAX_FORM_MEMORY_SIZE=64 * KIB,
+        MAX_FORM_PARTS=500,
+        SESSION_COOKIE_NAME="portal_session",
+        SESSION_COOKIE_SECURE=ours.is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=ours.sessions.idle_hours),
+        REMEMBER_COOKIE_NAME="portal_remember",
+        REMEMBER_COOKIE_DURATION=timedelta(days=ours.sessions.remember_days),
+        REMEMBER_COOKIE_SECURE=ours.is_https,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,
+        # Token pages send no referrer at all, so its absence proves nothing; the token does.
+        WTF_CSRF_SSL_STRICT=False,
+        **_flask_security(ours),
+    )
+
+
+def _flask_security(ours: settings.Settings) -> dict[str, object]:
+    keys: dict[str, object] = {
+        "PASSWORD_SALT": ours.secrets.password_salt,
+        "PASSWORD_HASH": "argon2",
+        "PASSWORD_HASH_PASSLIB_OPTIONS": {
+            "argon2__type": "ID",
+            "argon2__time_cost": ours.passwords.hash_time_cost,
+            "argon2__memory_cost": ours.passwords.hash_memory_kib,
+            "argon2__parallelism": ours.passwords.hash_parallelism,
+        },
+        "PASSWORD_SCHEMES": ["argon2"],
+        "DEPRECATED_PASSWORD_SCHEMES": [],
+        # The token is signed anyway; the default costs half a second of sha256 a link.
+        "HASHING_SCHEMES": ["hex_sha256"],
+        "DEPRECATED_HASHING_SCHEMES": [],
+        "PASSWORD_NORMALIZE_FORM": "NFKC",
+        "PASSWORD_LENGTH_MIN": ours.passwords.minimum_length,
+        "REGISTERABLE": False,
+        "CONFIRMABLE": False,
+        "RECOVERABLE": False,
+        "CHANGEABLE": False,
+        "TRACKABLE": True,
+        "JOIN_USER_ROLES": False,
+        "API_ENABLED_METHODS": ["session"],
+        "LOGOUT_METHODS": ["POST"],
+        "POST_LOGIN_VIEW": "/",
+        "POST_LOGOUT_VIEW": "/login",
+        "FRESHNESS": timedelta(minutes=ours.sessions.fresh_minutes),
+        "FRESHNESS_GRACE_PERIOD": timedelta(minutes=5),
+        "EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
+        "DATETIME_FACTORY": clock.now,
+        "I18N_DOMAIN": i18n.SECURITY_I18N_DOMAIN,
+        "I18N_DIRNAME": i18n.SECURITY_I18N_DIRNAME,
+        "FLASH_MESSAGES": False,
+        "STATIC_FOLDER": None,
+    }
+    return {f"SECURITY_{name}": value for name, value in keys.items()}
+
+
+def _trusted_hosts(ours: settings.Settings) -> list[str]:
+    hosts = [ours.public_host]
+    if ours.is_loopback:
+        hosts += ["localhost", "127.0.0.1", "[::1]"]
+    return hosts

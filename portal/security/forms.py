@@ -1,0 +1,168 @@
+"""What every form of the portal shares: translations, and fields that refuse wild input."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import Field, PasswordField, StringField, TextAreaField, ValidationError
+from wtforms.validators import InputRequired, Length
+
+from portal import i18n
+from portal.accounts import addresses, passwords, usernames
+from portal.accounts.passwords import Personal
+from portal.errors import StepRefused
+
+# Bidirectional overrides and isolates: they make a name read as another one (UTS 39).
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class PortalForm(FlaskForm):
+    """A form with CSRF whose built-in messages speak the reader's language."""
+
+    class Meta(FlaskForm.Meta):
+        def get_translations(self, form: Any) -> Any:
+            return i18n.form_translations()
+
+    def refuse(self, refused: StepRefused) -> None:
+        """Show why a step was refused: beside its field, or above the form."""
+        field = self._fields.get(refused.field or "")
+        if field is None:
+            self.form_errors = [*self.form_errors, str(refused)]
+        else:
+            field.errors = [*field.errors, str(refused)]
+
+
+def trimmed(value: Any) -> Any:
+    """A filter: spaces around what was typed mean nothing."""
+    return value.strip() if isinstance(value, str) else value
+
+
+class PlainText:
+    """A validator: no control characters, no line breaks unless allowed, nothing that flips text."""
+
+    def __init__(self, *, lines: bool = False) -> None:
+        self.lines = lines
+
+    def __call__(self, form: Any, field: Field) -> None:
+        allowed = "\n\r\t" if self.lines else ""
+        for character in field.data or "":
+            unseen = unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn")
+            if character not in allowed and (unseen or character in _BIDI):
+                raise ValidationError(
+                    _l("This contains a character that cannot be shown. Type it again.")
+                )
+
+
+class GoodUsername:
+    """A validator: the rules for usernames; the kept spelling replaces the typed one."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        try:
+            field.data = usernames.checked(field.data or "")
+        except StepRefused as refused:
+            raise ValidationError(str(refused)) from refused
+
+
+class GoodAddress:
+    """A validator: an e-mail address as it can be kept and mailed."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        try:
+            field.data = addresses.checked(field.data or "")
+        except StepRefused as refused:
+            raise ValidationError(str(refused)) from refused
+
+
+class GoodPassword:
+    """A validator: the password rules, all that are broken at once."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        broken = passwords.broken_rules(field.data or "", form.personal())
+        if broken:
+            field.errors = [rule.sentence for rule in broken[:-1]]
+            raise ValidationError(broken[-1].sentence)
+
+
+class SamePassword:
+    """A validator: typed twice, the same."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        typed, again = form.password.data or "", field.data or ""
+        if passwords.normalize(typed) != passwords.normalize(again):
+            raise ValidationError(
+                _l("The two passwords differ. Type the same one twice.")
+            )
+
+
+def full_name_field() -> StringField:
+    """One field for the whole name, in any script."""
+    return StringField(
+        _l("Full name"),
+        filters=[trimmed],
+        validators=[
+            InputRequired(_l("Enter your full name.")),
+            Length(max=120, message=_l("Shorten your name to 120 characters.")),
+            PlainText(),
+        ],
+    )
+
+
+def username_field() -> StringField:
+    """A new username."""
+    return StringField(
+        _l("Username"),
+        filters=[trimmed],
+        validators=[InputRequired(_l("Choose a username.")), GoodUsername()],
+    )
+
+
+def email_field(label: Any = None) -> StringField:
+    """An e-mail address."""
+    return StringField(
+        label or _l("E-mail address"),
+        filters=[trimmed],
+        validators=[InputRequired(_l("Enter your e-mail address.")), GoodAddress()],
+    )
+
+
+def reason_field() -> TextAreaField:
+    """Why somebody asks for access; optional."""
+    return TextAreaField(
+        _l("Why do you ask for access?"),
+        filters=[trimmed],
+        validators=[
+            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
+            PlainText(lines=True),
+        ],
+    )
+
+
+def current_password_field() -> PasswordField:
+    """The password they have now."""
+    return PasswordField(
+        _l("Current password"),
+        validators=[InputRequired(_l("Enter your current password."))],
+    )
+
+
+class NewPassword:
+    """A mix-in for forms in which somebody chooses a password, typed twice."""
+
+    password = PasswordField(
+        _l("Password"),
+        validators=[InputRequired(_l("Choose a password.")), GoodPassword()],
+    )
+    password_again = PasswordField(
+        _l("The same password again"),
+        validators=[
+            InputRequired(_l("Type the password a second time.")),
+            SamePassword(),
+        ],
+    )
+
+    def personal(self) -> Personal:
+        """Whose password it is to be; forms that know say so."""
+        return Personal()

@@ -1,0 +1,133 @@
+"""The gate: one table says who may see what, and whatever is not in it does not exist.
+
+It stands in front of every endpoint, the libraries' ones included. A page that is missing
+here answers 404 to everyone, so that forgetting is safe (architecture.md, section 3; ASVS 8.3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.accounts.roles import Permission
+from portal.accounts.user import Status, User
+
+SIGNED_IN = frozenset({Status.PENDING, Status.REJECTED, Status.APPROVED})
+APPROVED = frozenset({Status.APPROVED})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may see an endpoint: visitors, people of some statuses, or staff with a permission."""
+
+    visitors: bool = False
+    statuses: frozenset[Status] = frozenset()
+    permission: Permission | None = None
+
+
+EVERYONE = Rule(visitors=True, statuses=SIGNED_IN)
+WAITING_TOO = Rule(statuses=SIGNED_IN)
+PEOPLE = Rule(statuses=APPROVED)
+REVIEWERS = Rule(statuses=APPROVED, permission=Permission.REVIEW)
+MANAGERS = Rule(statuses=APPROVED, permission=Permission.MANAGE)
+ADMINISTRATORS = Rule(statuses=APPROVED, permission=Permission.ADMINISTER)
+
+RULES: dict[str, Rule] = {
+    "static": EVERYONE,
+    "health.alive": EVERYONE,
+    "health.ready": EVERYONE,
+    "language.choose": EVERYONE,
+    "appearance.choose": EVERYONE,
+    "mailbox.index": EVERYONE,
+    "mailbox.letter": EVERYONE,
+    "mailbox.part": EVERYONE,
+    "security.login": EVERYONE,
+    "security.logout": WAITING_TOO,
+    "security.verify": PEOPLE,
+    "pages.home": PEOPLE,
+    "pages.open_agent": PEOPLE,
+    "pages.status": WAITING_TOO,
+    "pages.terms": EVERYONE,
+    "pages.register": EVERYONE,
+    "pages.registered": EVERYONE,
+    "pages.resend_confirmation": EVERYONE,
+    "pages.confirm": EVERYONE,
+    "pages.confirmed": EVERYONE,
+    "pages.forgot": EVERYONE,
+    "pages.forgot_sent": EVERYONE,
+    "pages.reset": EVERYONE,
+    "pages.setup": EVERYONE,
+    "pages.account": PEOPLE,
+    "pages.change_password": PEOPLE,
+    "pages.change_email": PEOPLE,
+    "pages.confirm_email_change": PEOPLE,
+    "pages.change_username": PEOPLE,
+}
+
+# The staff panel, by its parts: every endpoint of a part asks for the same permission.
+PANEL: dict[str, Rule] = {
+    "dashboard": REVIEWERS,
+    "registrations": REVIEWERS,
+    "accounts": REVIEWERS,
+    "access_levels": MANAGERS,
+    "agents": MANAGERS,
+    "mail": MANAGERS,
+    "audit_trail": MANAGERS,
+    "roles": ADMINISTRATORS,
+}
+
+# Endpoints of a part that ask for more than the part does.
+RULES |= {
+    "accounts.suspension": MANAGERS,
+    "accounts.reinstatement": MANAGERS,
+    "accounts.erasure": MANAGERS,
+    "accounts.roles": ADMINISTRATORS,
+}
+
+
+def init_app(app: Flask) -> None:
+    """Ask the table before anything else looks at the request."""
+    app.before_request(_check)
+
+
+def rule_for(endpoint: str) -> Rule | None:
+    """The line of the table that an endpoint falls under; None when there is none."""
+    part, _, page = endpoint.partition(".")
+    if page == "static":
+        return None
+    return RULES.get(endpoint) or PANEL.get(part)
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None:
+        return None  # no such address, or not by this method: Flask says so
+    rule = rule_for(request.endpoint)
+    if rule is None:
+        abort(404)
+    if rule is EVERYONE:
+        return None
+    if not current_user.is_authenticated:
+        if rule.visitors:
+            return None
+        return _to_sign_in()
+    return _check_person(rule, current_user)
+
+
+def _check_person(rule: Rule, user: User) -> ResponseReturnValue | None:
+    if user.status not in rule.statuses:
+        if request.method in ("GET", "HEAD") and user.status in SIGNED_IN:
+            return redirect(url_for("pages.status"))
+        abort(403)
+    if rule.permission is not None and not user.may(rule.permission):
+        abort(403)
+    return None
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    if request.method not in ("GET", "HEAD"):
+        return redirect(url_for("security.login"))
+    wanted = request.full_path.rstrip("?")
+    return redirect(url_for("security.login", next=wanted if wanted != "/" else None))

@@ -1,0 +1,95 @@
+"""Limits: how often a stranger may try (M15). Per address, and per account that is tried."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, request
+from flask.wrappers import Response
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import current_user
+
+from portal import settings
+from portal.accounts import canonical
+
+limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+
+
+def init_app(app: Flask) -> None:
+    """Count in this process, or in Redis where one is configured (several processes)."""
+    ours = settings.of(app)
+    app.config["RATELIMIT_ENABLED"] = ours.limits.enabled
+    app.config["RATELIMIT_STORAGE_URI"] = ours.redis.url or "memory://"
+    # Without Redis the counting goes on in this process: never no limit at all.
+    app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = bool(ours.redis.url)
+    limiter.init_app(app)
+    view = app.view_functions["security.login"]
+    for limit in (sign_in_by_address, sign_in_by_account):
+        view = limit(view)
+    app.view_functions["security.login"] = view
+    app.view_functions["security.verify"] = by_account(
+        app.view_functions["security.verify"]
+    )
+
+
+def by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Limit POSTs from one client address by the setting `limits.<name>_address`."""
+    return limiter.limit(
+        lambda: str(getattr(settings.current().limits, f"{name}_address")),
+        methods=["POST"],
+        scope=name,
+    )
+
+
+def by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit POSTs that name one e-mail address, whoever sends them, known or not."""
+    return limiter.limit(
+        lambda: settings.current().limits.mails_to_one_address,
+        key_func=lambda: _digest(canonical.email(request.form.get("email", ""))),
+        methods=["POST"],
+        scope="typed-address",
+    )(view)
+
+
+def by_account(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit POSTs of a signed-in person to what asks for their password."""
+    return limiter.limit(
+        lambda: settings.current().limits.change_account,
+        key_func=lambda: f"account-{getattr(current_user, 'id', 'none')}",
+        methods=["POST"],
+        scope="own-account",
+    )(view)
+
+
+def sign_in_by_address(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit sign-ins from one client address."""
+    return by_address("sign_in")(view)
+
+
+def sign_in_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit failed sign-ins to one account from one client address; success costs nothing."""
+    return limiter.limit(
+        lambda: settings.current().limits.sign_in_account,
+        key_func=lambda: f"{_tried_account()}-{get_remote_address()}",
+        methods=["POST"],
+        scope="sign-in-account",
+        deduct_when=_failed,
+    )(view)
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code != 302
+
+
+def _tried_account() -> str:
+    typed = request.form.get("identity", "")[:400].strip()
+    return _digest(
+        canonical.email(typed) if "@" in typed else canonical.username(typed)
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,0 +1,89 @@
+"""Signing in with username or e-mail, and showing the password again before what matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from flask_security.forms import LoginForm
+from flask_security.forms import VerifyForm as FlaskSecurityVerifyForm
+from wtforms import BooleanField, PasswordField, StringField, SubmitField
+
+from portal import i18n
+from portal.accounts import passwords
+from portal.accounts.credentials import find_by_identity
+from portal.accounts.user import Status, User
+
+# What somebody who typed the right password may know of their account, and nobody else.
+_WHY_CLOSED = {
+    Status.UNCONFIRMED: _l(
+        "Confirm your e-mail address first: open the link in the mail we sent you."
+    ),
+    Status.SUSPENDED: _l("This account is suspended. Ask the staff."),
+}
+
+
+class SignInForm(LoginForm):
+    """One field for username or e-mail. Strangers get one answer for every failure (M5, H)."""
+
+    class Meta(LoginForm.Meta):
+        def get_translations(self, form: Any) -> Any:
+            return i18n.form_translations()
+
+    email = None
+    identity = StringField(_l("Username or e-mail"))
+    password = PasswordField(_l("Password"))
+    remember = BooleanField(_l("Keep me signed in on this device"))
+    submit = SubmitField(_l("Sign in"))
+
+    # Set after a failure with the right password, so that the page can offer the next step.
+    why_closed: Status | None = None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether this person may sign in now. Says why not only after the right password."""
+        self.ifield = self.identity
+        typed, password = self.identity.data or "", self.password.data or ""
+        if not typed.strip() or not password:
+            if not typed.strip():
+                self.identity.errors = [_l("Enter your username or e-mail address.")]
+            if not password:
+                self.password.errors = [_l("Enter your password.")]
+            return False
+        if len(password) > passwords.MAXIMUM or "\0" in typed + password:
+            return self._refuse_generically()
+
+        found = find_by_identity(typed.strip())
+        self.user = found
+        if super().validate(**kwargs):
+            return True
+        if self.user_authenticated and isinstance(found, User):
+            return self._say_why_closed(found)
+        return self._refuse_generically()
+
+    def _refuse_generically(self) -> bool:
+        self.identity.errors, self.password.errors = [], []
+        self.form_errors = [
+            _l(
+                "This username or e-mail and password do not match. Check both and try again."
+            )
+        ]
+        return False
+
+    def _say_why_closed(self, user: User) -> bool:
+        self.identity.errors, self.password.errors = [], []
+        self.why_closed = user.status
+        self.form_errors = [
+            _WHY_CLOSED.get(user.status, _l("This account is not open. Ask the staff."))
+        ]
+        return False
+
+
+class VerifyForm(FlaskSecurityVerifyForm):
+    """The password once more, before something that matters."""
+
+    class Meta(FlaskSecurityVerifyForm.Meta):
+        def get_translations(self, form: Any) -> Any:
+            return i18n.form_translations()
+
+    password = PasswordField(_l("Password"))
+    submit = SubmitField(_l("Continue"))
