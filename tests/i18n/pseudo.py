@@ -50,9 +50,8 @@ def write_catalogues(folder: Path) -> Path:
     return folder
 
 
-def unbracketed(text: str) -> str:
-    """What stands outside the brackets: what no translation would reach."""
-    depth = 0
+def unbracketed(text: str, depth: int = 0) -> tuple[str, int]:
+    """What stands outside the brackets, where no translation reached, and how many are open."""
     outside = []
     for letter in text:
         if letter == OPEN:
@@ -61,7 +60,7 @@ def unbracketed(text: str) -> str:
             depth -= 1
         elif depth <= 0:
             outside.append(letter)
-    return "".join(outside)
+    return "".join(outside), depth
 
 
 def _catalogue(
