@@ -57,7 +57,9 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = site.default_language
     app.config["BABEL_DEFAULT_TIMEZONE"] = site.time_zone
-    Babel(app, locale_selector=_locale_of_request, timezone_selector=_time_zone_of_viewer)
+    Babel(
+        app, locale_selector=_locale_of_request, timezone_selector=_time_zone_of_viewer
+    )
     app.extensions["portal.wtforms_domain"] = Domain(
         [messages_path(), *app.config["BABEL_TRANSLATION_DIRECTORIES"].split(";")],
         domain="wtforms",
@@ -114,7 +116,9 @@ def match(wanted: str | None, offered: tuple[str, ...]) -> str | None:
             if candidate in table:
                 return table[candidate]
         if ALIASES.get(shortened, "").startswith("zh-hant"):
-            return None  # simplified characters are another way of writing, not a fallback
+            return (
+                None  # simplified characters are another way of writing, not a fallback
+            )
         subtags.pop()
     return None
 
@@ -158,7 +162,9 @@ def _locale_of_request() -> Locale:
 
 def _time_zone_of_viewer() -> BaseTzInfo:
     wanted = _preference("time_zone") if has_request_context() else None
-    return _time_zone(wanted) or _time_zone(settings.current().site.time_zone) or pytz.utc
+    return (
+        _time_zone(wanted) or _time_zone(settings.current().site.time_zone) or pytz.utc
+    )
 
 
 def _preference(name: str) -> str | None:
@@ -191,8 +197,12 @@ def mail_locale(language: str | None, time_zone: str | None = None) -> Iterator[
     """
     site = settings.current().site
     zone = _time_zone(time_zone) or _time_zone(site.time_zone) or pytz.utc
-    with force_locale(_locale(match(language, site.languages) or site.default_language)):
-        viewer = g._flask_babel  # Flask-Babel forces a locale, but has nothing to force a zone
+    with force_locale(
+        _locale(match(language, site.languages) or site.default_language)
+    ):
+        viewer = (
+            g._flask_babel
+        )  # Flask-Babel forces a locale, but has nothing to force a zone
         before = getattr(viewer, "babel_tzinfo", None)
         viewer.babel_tzinfo = zone
         try:
@@ -217,7 +227,11 @@ def remember_language(response: Response, code: str) -> Response:
 
 def _say_the_language(response: Response) -> Response:
     asked = match(request.args.get(PARAMETER), languages())
-    if asked and asked != request.cookies.get(COOKIE):
+    if (
+        asked
+        and request.method in ("GET", "HEAD")
+        and asked != request.cookies.get(COOKIE)
+    ):
         remember_language(response, asked)
     if code := g.get("negotiated_language"):
         response.vary.update(["Accept-Language", "Cookie"])
@@ -228,7 +242,11 @@ def _say_the_language(response: Response) -> Response:
 
 def _language_context() -> dict[str, object]:
     code = str(get_locale())
-    return {"locale": tag(code), "direction": direction(code), "languages": language_menu()}
+    return {
+        "locale": tag(code),
+        "direction": direction(code),
+        "languages": language_menu(),
+    }
 
 
 class FormTranslations:
@@ -260,7 +278,9 @@ def moment_text(moment: datetime | None) -> str:
     date = dates.format_date(there, "long", locale=locale)
     time = dates.format_time(there, "short", tzinfo=there.tzinfo, locale=locale)
     both = str(dates.get_datetime_format("medium", locale=locale)).replace("'", "")
-    return f"{both.replace('{0}', time).replace('{1}', date)} {_zone_name(there, locale)}"
+    return (
+        f"{both.replace('{0}', time).replace('{1}', date)} {_zone_name(there, locale)}"
+    )
 
 
 def date_text(moment: datetime | None) -> str:
@@ -289,7 +309,9 @@ def number_text(number: float) -> str:
 
 def machine_time(moment: datetime) -> str:
     """A moment for the `datetime` attribute of a `<time>` element, in UTC."""
-    return moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (
+        moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )
 
 
 def _in_the_viewers_zone(moment: datetime) -> datetime:

@@ -1,5 +1,7 @@
 """The language page: reading the portal in another language."""
 
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
@@ -34,4 +36,11 @@ def choose() -> ResponseReturnValue:
     with force_locale(language):
         flash(_("The language is now %(language)s.", language=i18n.own_name(language)), "success")
     back = local_target(request.form.get("next")) or url_for("pages.home")
-    return i18n.remember_language(redirect(back), language)
+    return i18n.remember_language(redirect(_without_language(back)), language)
+
+
+def _without_language(path: str) -> str:
+    """Take `lang` out of an address: there it would win over what was just chosen."""
+    parts = urlsplit(path)
+    query = [pair for pair in parse_qsl(parts.query, True) if pair[0] != i18n.PARAMETER]
+    return urlunsplit(parts._replace(query=urlencode(query)))
