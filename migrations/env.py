@@ -21,8 +21,6 @@ def run() -> None:
         context.configure(
             connection=connection,
             target_metadata=db.metadata,
-            render_as_batch=True,
-            compare_type=True,
             transaction_per_migration=True,
             include_object=_is_ours,
             **current_app.extensions["migrate"].configure_args,

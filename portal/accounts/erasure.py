@@ -39,7 +39,6 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
         )
     audit.record(Action.ERASED, about=user, by=by)
     notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
-    outbox.forget(user)
     user.erased_at = clock.now()
     user.roles = []
     user.end_sessions()
