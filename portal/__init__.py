@@ -17,14 +17,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises:
         portal.settings.SettingsError: something an operator set is wrong; says what and where.
     """
-    from portal import database, i18n, mail, pages, security, static_files
+    from portal import database, i18n, jobs, pages, security, static_files
+    from portal.mail import delivery
 
     app = Flask(__name__, template_folder=str(ROOT / "templates"))
     app.extensions["portal.settings"] = settings or portal_settings.load()
 
     database.init_app(app)
     i18n.init_app(app)
-    mail.init_app(app)
+    delivery.init_app(app)
+    jobs.init_app(app)
     pages.init_app(app)
     security.init_app(app)
     static_files.init_app(app)

@@ -44,6 +44,7 @@ RULES: dict[str, Rule] = {
     "mailbox.index": EVERYONE,
     "mailbox.letter": EVERYONE,
     "mailbox.part": EVERYONE,
+    "mailbox.source": EVERYONE,
     "security.login": EVERYONE,
     "security.logout": WAITING_TOO,
     "security.verify": PEOPLE,

@@ -1,0 +1,213 @@
+"""What every test starts from: a migrated database of its own, and people made by the domain."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask, g
+from flask.testing import FlaskClient
+
+from portal import settings
+from portal.database import db
+from portal.security.limits import limiter
+from portal.settings import Settings
+from tests.people import People, Person
+from tests.postgres import Cluster
+from wsgi import create_site
+
+BOTH = ("sqlite", "postgresql")
+
+# Made anew in each test process; the same for all its tests, so that people's passwords
+# are hashed once.
+SECRETS = {
+    "PORTAL_SECRET_KEY": secrets.token_urlsafe(48),
+    "PORTAL_PASSWORD_SALT": secrets.token_urlsafe(48),
+    "PORTAL_OUTBOX_KEY": Fernet.generate_key().decode(),
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark that runs a test on both databases."""
+    config.addinivalue_line("markers", "both_databases: runs on SQLite and on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked `both_databases` on each of them."""
+    if (
+        "database_kind" in metafunc.fixturenames
+        and metafunc.definition.get_closest_marker("both_databases")
+    ):
+        kinds = [
+            pytest.param(
+                kind, marks=[pytest.mark.postgres] if kind == "postgresql" else []
+            )
+            for kind in BOTH
+        ]
+        metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+class Browser(FlaskClient):
+    """A client whose every request starts afresh, as a real one does.
+
+    Tests hold an app context open, and Flask would share its `g` (and so the
+    signed-in person) with the request.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request as if nothing had been asked before."""
+        g.pop("_login_user", None)
+        for name in list(vars(g)):
+            g.pop(name, None)
+        db.session.rollback()
+        db.session.expire_all()
+        return super().open(*args, **kwargs)
+
+    def token(self, path: str) -> str:
+        """The CSRF token of the form on a page."""
+        page = self.get(path).get_data(as_text=True)
+        marker = 'name="csrf_token"'
+        assert marker in page, f"{path} shows no form"
+        tag = page[: page.index(">", page.index(marker))].rpartition("<")[2]
+        return tag.partition('value="')[2].partition('"')[0]
+
+    def submit(self, path: str, *, to: str = "", **fields: Any) -> Any:
+        """Open a page and send its form, or the one at `to`, as a person would."""
+        return self.post(to or path, data={"csrf_token": self.token(path), **fields})
+
+    def sign_in(self, person: Person) -> Any:
+        """Sign in through the page. Fails the test when the portal does not let them."""
+        answer = self.submit(
+            "/login", identity=person.username, password=person.password
+        )
+        assert answer.status_code == 302, answer.get_data(as_text=True)
+        return answer
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL server of this test process's own, on a unix socket."""
+    with Cluster.started() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Any], Any]:
+    """Databases that are migrated once for all tests of this process, to be copied."""
+    made: dict[str, Any] = {}
+    folder = tmp_path_factory.mktemp("templates")
+
+    def template(kind: str, url: str) -> None:
+        if kind not in made:
+            migrate(make_settings(folder / kind, url))
+            made[kind] = True
+
+    return template
+
+
+@pytest.fixture
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on; SQLite unless it says otherwise."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def database_url(
+    database_kind: str,
+    templates: Callable[[str, str], None],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[str]:
+    """The URL of a migrated database that only this test uses."""
+    if database_kind == "sqlite":
+        original = tmp_path_factory.getbasetemp() / "template.sqlite3"
+        templates("sqlite", f"sqlite:///{original}")
+        copy = tmp_path / "portal.sqlite3"
+        shutil.copy(original, copy)
+        yield f"sqlite:///{copy}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    if cluster.create("template_portal"):
+        migrate(make_settings(tmp_path / "template", cluster.url("template_portal")))
+    with cluster.copy_of("template_portal") as url:
+        yield url
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The whole site on a database of its own, with an app context open."""
+    site = create_site(make_settings(tmp_path / "instance", database_url))
+    with site.app_context():
+        limiter.reset()
+        yield site
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    """Somebody's browser; `new_browser` gives more of them."""
+    app.test_client_class = Browser
+    return app.test_client()
+
+
+@pytest.fixture
+def new_browser(app: Flask) -> Callable[[], Browser]:
+    """Browsers of other people, or of the same person elsewhere."""
+    app.test_client_class = Browser
+    return app.test_client
+
+
+@pytest.fixture
+def people(app: Flask) -> People:
+    """Everybody in the test, made by the domain's own functions."""
+    return People(itertools.count(1))
+
+
+@pytest.fixture
+def a_user(people: People) -> Callable[..., Any]:
+    """Makes an account as far along its life as the arguments say."""
+    return people.user
+
+
+@pytest.fixture
+def reviewer(people: People) -> Any:
+    """A member of staff who may decide registrations."""
+    return people.staff("reviewer")
+
+
+@pytest.fixture
+def manager(people: People) -> Any:
+    """A member of staff who may also suspend."""
+    return people.staff("manager")
+
+
+@pytest.fixture
+def administrator(people: People) -> Any:
+    """A member of staff who may also edit roles."""
+    return people.staff("administrator")
+
+
+def make_settings(instance: Path, database_url: str = "", **environ: str) -> Settings:
+    """Settings for one test: an instance folder of its own, the secrets of this test process."""
+    instance.mkdir(parents=True, exist_ok=True)
+    names = {**SECRETS, "PORTAL_DATABASE_URL": database_url, **environ}
+    return settings.load({name: value for name, value in names.items() if value}, instance=instance)
+
+
+def migrate(wanted: Settings) -> None:
+    """Bring the database of these settings up to date."""
+    site = create_site(wanted)
+    with site.app_context():
+        flask_migrate.upgrade()
+        db.session.remove()
+        db.engine.dispose()
