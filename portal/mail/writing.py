@@ -106,5 +106,5 @@ def _tidy(text: str) -> str:
 
 @cache
 def _inliner() -> CSSInliner:
-    # The style element stays as well: dark mode is a media query, which no attribute can hold.
-    return CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
+    # Dark mode is a media query, which no attribute can hold: such rules stay in their element.
+    return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

@@ -1,0 +1,204 @@
+"""Leases: one worker at a time takes a mail, and what a dead worker held is offered again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.exc import OperationalError
+
+from portal import clock
+from portal.database import db, transaction
+from portal.mail import pauses
+from portal.mail.outbox import Mail, MailState
+from portal.mail.pauses import growing
+from portal.mail.trouble import DeliveryProblem, Trouble
+
+LEASE = timedelta(seconds=120)
+LAST_TRY = timedelta(minutes=10)  # how long after its time to give up a mail may still be tried
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=60)
+MARK_TRIES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A mail that is ours to deliver until the lease ends."""
+
+    mail_id: int
+    message_id: str
+    kind: str
+    recipient: str = field(repr=False)
+    language: str
+    body: bytes = field(repr=False)
+    posted_at: datetime
+    give_up_at: datetime
+    attempts: int
+    until: datetime
+
+
+def take(mail_id: int) -> Lease | None:
+    """Take this mail, unless it is not due or somebody has it. Commits."""
+    return _take(Mail.id == mail_id)
+
+
+def take_next() -> Lease | None:
+    """Take the mail that has been due longest, if any is. Commits."""
+    if db.session.scalar(select(Mail.id).where(_on_offer()).limit(1)) is None:
+        return None  # looked before reaching for the write lock
+    longest_due = (
+        select(Mail.id)
+        .where(_on_offer())
+        .order_by(Mail.due_at, Mail.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return _take(Mail.id == longest_due.scalar_subquery())
+
+
+def mark_delivered(lease: Lease) -> None:
+    """Write down that the server has the mail, and empty its body. Commits.
+
+    Also when the lease has ended meanwhile: the mail has left, whoever else has it now.
+    """
+    _persistently(
+        lambda: _mark(
+            Mail.id == lease.mail_id,
+            Mail.is_open(),
+            delivered_at=clock.now(),
+            lease_until=None,
+            last_error=None,
+            body=None,
+        )
+    )
+
+
+def mark_failed(lease: Lease, problem: DeliveryProblem) -> None:
+    """Write down that this mail will never arrive. Its body stays for staff to try again. Commits."""
+    _persistently(
+        lambda: _mark(
+            *_still(lease), failed_at=clock.now(), lease_until=None, last_error=str(problem)
+        )
+    )
+
+
+def put_off(lease: Lease, problem: DeliveryProblem) -> None:
+    """Offer the mail again after a pause that grows, until it is time to give up. Commits."""
+    now = clock.now()
+    if now >= lease.give_up_at:
+        mark_failed(lease, problem)
+        return
+    due_at = now + growing(lease.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    _persistently(
+        lambda: _mark(
+            *_still(lease),
+            due_at=min(due_at, lease.give_up_at),
+            lease_until=None,
+            last_error=str(problem),
+        )
+    )
+
+
+def give_back(lease: Lease, problem: DeliveryProblem) -> None:
+    """Offer the mail again as if nobody had tried: the trouble is none of its own. Commits."""
+    _persistently(
+        lambda: _mark(
+            *_still(lease),
+            attempts=lease.attempts - 1,
+            lease_until=None,
+            last_error=str(problem),
+        )
+    )
+
+
+def settle_overdue() -> None:
+    """Drop what has expired, give up what waited too long, end the leases of the dead. Commits."""
+    now = clock.now()
+    over = now - LAST_TRY
+    overdue = or_(Mail.expires_at <= now, Mail.give_up_at <= over, Mail.lease_until <= now)
+    if db.session.scalar(select(Mail.id).where(Mail.is_open(), overdue).limit(1)) is None:
+        return
+    pause = pauses.current()
+    why = pause.reason if pause else Trouble.UNREACHABLE.value
+    with transaction():
+        _set(Mail.is_open(), Mail.lease_until <= now, lease_until=None)
+        unheld = Mail.stands(MailState.WAITING)
+        _set(unheld, Mail.expires_at <= now, dropped_at=now, body=None)
+        error = func.coalesce(Mail.last_error, why)
+        _set(unheld, Mail.give_up_at <= over, failed_at=now, last_error=error)
+
+
+def _on_offer() -> ColumnElement[bool]:
+    now = clock.now()
+    return (
+        Mail.is_open()
+        & (Mail.due_at <= now)
+        & or_(Mail.lease_until.is_(None), Mail.lease_until <= now)
+        & or_(Mail.expires_at.is_(None), Mail.expires_at > now)
+    )
+
+
+def _take(which: ColumnElement[bool]) -> Lease | None:
+    """One conditional UPDATE, so that of two who reach for a mail one gets nothing."""
+    until = clock.now() + LEASE
+    with transaction():
+        row = db.session.execute(
+            update(Mail)
+            .where(which, _on_offer())
+            .values(lease_until=until, attempts=Mail.attempts + 1)
+            .returning(
+                Mail.id,
+                Mail.message_id,
+                Mail.kind,
+                Mail.recipient,
+                Mail.language,
+                Mail.body,
+                Mail.posted_at,
+                Mail.give_up_at,
+                Mail.attempts,
+            )
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+    if row is None:
+        return None
+    return Lease(
+        mail_id=row.id,
+        message_id=row.message_id,
+        kind=row.kind,
+        recipient=row.recipient or "",
+        language=row.language,
+        body=row.body or b"",
+        posted_at=row.posted_at,
+        give_up_at=row.give_up_at,
+        attempts=row.attempts,
+        until=until,
+    )
+
+
+def _still(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """True only as long as nobody took the mail up after our lease ended."""
+    return Mail.id == lease.mail_id, Mail.is_open(), Mail.lease_until == lease.until
+
+
+def _mark(*which: ColumnElement[bool], **values: Any) -> None:
+    with transaction():
+        _set(*which, **values)
+
+
+def _set(*which: ColumnElement[bool], **values: Any) -> None:
+    db.session.execute(
+        update(Mail).where(*which).values(**values).execution_options(synchronize_session=False)
+    )
+
+
+def _persistently(mark: Callable[[], None]) -> None:
+    """A mark that gets lost means a second copy of a mail: try again while the database is busy."""
+    for tries_left in reversed(range(MARK_TRIES)):
+        try:
+            return mark()
+        except OperationalError:
+            if not tries_left:
+                raise
+            db.session.rollback()
