@@ -117,6 +117,7 @@ class Limits:
     resend_address: str = limit("20 per minute")
     reset_address: str = limit("20 per minute")
     change_account: str = limit("10 per 10 minutes")
+    mails_to_one_address: str = limit("10 per hour")
     enabled: bool = True
 
 
