@@ -198,7 +198,9 @@ def test_a_page_says_its_language_and_what_it_depends_on(client: FlaskClient) ->
     assert {"accept-language", "cookie"} <= {part.lower() for part in response.vary}
 
 
-def test_what_reads_the_same_for_everybody_says_nothing_of_languages(client: FlaskClient) -> None:
+def test_what_reads_the_same_for_everybody_says_nothing_of_languages(
+    client: FlaskClient,
+) -> None:
     response = client.get("/plain", headers={"Accept-Language": "de"})
 
     assert "Content-Language" not in response.headers
@@ -227,7 +229,9 @@ def test_arabic_is_written_from_right_to_left(client: FlaskClient) -> None:
     assert client.get("/?lang=ar").text.split()[:2] == ["ar", "rtl"]
 
 
-def test_every_language_stands_in_the_menu_under_its_own_name(in_the_app: Flask) -> None:
+def test_every_language_stands_in_the_menu_under_its_own_name(
+    in_the_app: Flask,
+) -> None:
     menu = dict(i18n.language_menu())
 
     assert tuple(menu) == OFFERED
@@ -363,7 +367,12 @@ def test_no_moment_is_no_text(in_the_app: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("language", "text"),
-    [("en", "1,234,567.5"), ("de", "1.234.567,5"), ("es", "1.234.567,5"), ("ar", "1,234,567.5")],
+    [
+        ("en", "1,234,567.5"),
+        ("de", "1.234.567,5"),
+        ("es", "1.234.567,5"),
+        ("ar", "1,234,567.5"),
+    ],
 )
 def test_numbers_take_the_separators_of_the_language(
     in_the_app: Flask, language: str, text: str

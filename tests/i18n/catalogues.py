@@ -67,7 +67,7 @@ def write(catalogue: Catalog, folder: Path, language: str, domain: str) -> None:
 def said_by(domain: str) -> frozenset[MessageId]:
     """Every message that a library's code marks as translatable."""
     package, _, marks = LIBRARIES[domain]
-    keywords = {mark: None for mark in marks} | {"ngettext": (1, 2), "lazy_ngettext": (1, 2)}
+    keywords = dict.fromkeys(marks) | {"ngettext": (1, 2), "lazy_ngettext": (1, 2)}
     found = extract_from_dir(_home(package), [("**.py", "python")], keywords=keywords)
     messages = {as_key(message) for _, _, message, _, _ in found}
     return frozenset(message for message in messages if not _is_a_key(message))
@@ -80,7 +80,7 @@ def translated_by(domain: str, language: str) -> frozenset[MessageId]:
     file = find(domain, str(_home(package) / folder), [language])
     if file is None:
         return frozenset()
-    with open(file, "rb") as stream:
+    with Path(file).open("rb") as stream:
         return frozenset(
             as_key(message.id) for message in read_mo(stream) if message.id and message.string
         )
@@ -93,7 +93,8 @@ def as_key(message: str | Iterable[str]) -> MessageId:
 
 def _home(package: str) -> Path:
     spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent
 
 
