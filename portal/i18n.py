@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytz
 from babel import Locale, dates, numbers
-from flask import Flask, Response, current_app, g, has_request_context, request, session
+from flask import Flask, current_app, g, has_request_context, request, session
 from flask_babel import Babel, Domain, force_locale, get_locale, get_timezone
 from flask_babel import gettext as _
 from flask_login import current_user
 from pytz.tzinfo import BaseTzInfo
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+from werkzeug.wrappers import Response
 from wtforms.i18n import messages_path
 
 from portal import clock, settings
@@ -57,9 +58,7 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", TRANSLATIONS)
     app.config["BABEL_DEFAULT_LOCALE"] = site.default_language
     app.config["BABEL_DEFAULT_TIMEZONE"] = site.time_zone
-    Babel(
-        app, locale_selector=_locale_of_request, timezone_selector=_time_zone_of_viewer
-    )
+    Babel(app, locale_selector=_locale_of_request, timezone_selector=_time_zone_of_viewer)
     app.extensions["portal.wtforms_domain"] = Domain(
         [messages_path(), *app.config["BABEL_TRANSLATION_DIRECTORIES"].split(";")],
         domain="wtforms",
@@ -116,9 +115,7 @@ def match(wanted: str | None, offered: tuple[str, ...]) -> str | None:
             if candidate in table:
                 return table[candidate]
         if ALIASES.get(shortened, "").startswith("zh-hant"):
-            return (
-                None  # simplified characters are another way of writing, not a fallback
-            )
+            return None  # simplified characters are another way of writing, not a fallback
         subtags.pop()
     return None
 
@@ -162,9 +159,7 @@ def _locale_of_request() -> Locale:
 
 def _time_zone_of_viewer() -> BaseTzInfo:
     wanted = _preference("time_zone") if has_request_context() else None
-    return (
-        _time_zone(wanted) or _time_zone(settings.current().site.time_zone) or pytz.utc
-    )
+    return _time_zone(wanted) or _time_zone(settings.current().site.time_zone) or pytz.utc
 
 
 def _preference(name: str) -> str | None:
@@ -197,12 +192,8 @@ def mail_locale(language: str | None, time_zone: str | None = None) -> Iterator[
     """
     site = settings.current().site
     zone = _time_zone(time_zone) or _time_zone(site.time_zone) or pytz.utc
-    with force_locale(
-        _locale(match(language, site.languages) or site.default_language)
-    ):
-        viewer = (
-            g._flask_babel
-        )  # Flask-Babel forces a locale, but has nothing to force a zone
+    with force_locale(_locale(match(language, site.languages) or site.default_language)):
+        viewer = g._flask_babel  # Flask-Babel forces a locale, but has nothing to force a zone
         before = getattr(viewer, "babel_tzinfo", None)
         viewer.babel_tzinfo = zone
         try:
@@ -227,11 +218,7 @@ def remember_language(response: Response, code: str) -> Response:
 
 def _say_the_language(response: Response) -> Response:
     asked = match(request.args.get(PARAMETER), languages())
-    if (
-        asked
-        and request.method in ("GET", "HEAD")
-        and asked != request.cookies.get(COOKIE)
-    ):
+    if asked and request.method in ("GET", "HEAD") and asked != request.cookies.get(COOKIE):
         remember_language(response, asked)
     if code := g.get("negotiated_language"):
         response.vary.update(["Accept-Language", "Cookie"])
@@ -253,9 +240,11 @@ class FormTranslations:
     """WTForms' own messages with ours on top, from catalogues that are read once."""
 
     def gettext(self, string: str) -> str:
+        """Translate a message."""
         return str(_wtforms_domain().get_translations().ugettext(string))
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
+        """Translate a message in the form that a number asks for."""
         return str(_wtforms_domain().get_translations().ungettext(singular, plural, n))
 
 
@@ -278,9 +267,7 @@ def moment_text(moment: datetime | None) -> str:
     date = dates.format_date(there, "long", locale=locale)
     time = dates.format_time(there, "short", tzinfo=there.tzinfo, locale=locale)
     both = str(dates.get_datetime_format("medium", locale=locale)).replace("'", "")
-    return (
-        f"{both.replace('{0}', time).replace('{1}', date)} {_zone_name(there, locale)}"
-    )
+    return f"{both.replace('{0}', time).replace('{1}', date)} {_zone_name(there, locale)}"
 
 
 def date_text(moment: datetime | None) -> str:
@@ -309,9 +296,7 @@ def number_text(number: float) -> str:
 
 def machine_time(moment: datetime) -> str:
     """A moment for the `datetime` attribute of a `<time>` element, in UTC."""
-    return (
-        moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )
+    return moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _in_the_viewers_zone(moment: datetime) -> datetime:
