@@ -1,8 +1,8 @@
 """Front-end files of others: brought from npm, compared with the manifest, made ready to serve.
 
-    python -m deploy.assets [--tests]   bring what portal/static/vendor.toml lists
-    python -m deploy.assets check       every icon that a template names is in the sprite
-    python -m deploy.assets pin         write version and sha256 of what package-lock.json names
+python -m deploy.assets [--tests]   bring what portal/static/vendor.toml lists
+python -m deploy.assets check       every icon that a template names is in the sprite
+python -m deploy.assets pin         write version and sha256 of what package-lock.json names
 """
 
 from __future__ import annotations
@@ -118,14 +118,14 @@ def _packages(*, development: bool) -> Iterator[Path]:
         folder = Path(name)
         for file in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(ROOT / file, folder)
-        command = [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
+        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
         if not development:
             command.append("--omit=dev")
         _run(command, "Front-end files could not be fetched", cwd=folder)
         yield folder / "node_modules"
 
 
-def _npm() -> list[str]:
+def npm() -> list[str]:
     """How to call npm: the machine's own, or else the one that PyPI carries."""
     if shutil.which("node") and (npm := shutil.which("npm")):
         version = subprocess.run([npm, "--version"], capture_output=True, text=True, check=False)
@@ -201,7 +201,7 @@ def _sprite(packages: Path, entry: dict[str, Any]) -> bytes:
 def _symbol(file: Path, name: str) -> str:
     if not file.exists():
         raise SetupFailed(
-            f"portal/static/vendor.toml lists the icon {name}, which bootstrap-icons does not have.",
+            f"portal/static/vendor.toml lists an icon that bootstrap-icons does not have: {name}.",
             "Correct the name; icons.getbootstrap.com shows them all.",
         )
     drawing = re.fullmatch(

@@ -1,9 +1,9 @@
-"""Catalogues of translations: extracted, merged, compiled, checked. Runs in the virtual environment.
+"""Catalogues of translations: extracted, merged, compiled, checked.
 
-    python -m deploy.catalogues compile   .po -> .mo, where the .po is newer
-    python -m deploy.catalogues extract   write translations/messages.pot
-    python -m deploy.catalogues update    extract, then merge into every language's messages.po
-    python -m deploy.catalogues check     the .pot is fresh; every language is whole
+python -m deploy.catalogues compile   .po -> .mo, where the .po is newer
+python -m deploy.catalogues extract   write translations/messages.pot
+python -m deploy.catalogues update    extract, then merge into every language's messages.po
+python -m deploy.catalogues check     the .pot is fresh; every language is whole
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _SOURCES: list[tuple[str, list[tuple[str, str]]]] = [
 _OPTIONS = {"**.html": {"silent": "false"}, "**.txt": {"silent": "false"}}
 _KEYWORDS = {
     "_": None,
+    "_fsdomain": None,
     "_l": None,
     "gettext": None,
     "lazy_gettext": None,
@@ -123,7 +124,8 @@ def mistakes() -> Iterator[str]:
         catalogue = _read(file)
         for message in catalogue:
             if message.id:
-                yield from (f"{name}: {_short(message)}: {text}" for text in _faults(catalogue, message))
+                for text in _faults(catalogue, message):
+                    yield f"{name}: {_short(message)}: {text}"
         if file.stem == DOMAIN and TEMPLATE.exists():
             for message in _read(TEMPLATE):
                 if message.id and catalogue.get(message.id, message.context) is None:
@@ -131,7 +133,7 @@ def mistakes() -> Iterator[str]:
 
 
 def _faults(catalogue: Catalog, message: Message) -> Iterator[str]:
-    forms = [message.string] if isinstance(message.string, str) else list(message.string)
+    forms = [message.string] if isinstance(message.string, str) else list(message.string or [""])
     if message.fuzzy:
         yield "is a guess (fuzzy)"
     if not all(forms):
@@ -157,9 +159,7 @@ def _read(file: Path) -> Catalog:
 
 def _entries(catalogue: Catalog) -> str:
     out = BytesIO()
-    write_po(
-        out, catalogue, width=0, omit_header=True, sort_by_file=True, include_lineno=False
-    )
+    write_po(out, catalogue, width=0, omit_header=True, sort_by_file=True, include_lineno=False)
     return out.getvalue().decode("utf-8").strip("\n") + "\n"
 
 

@@ -20,12 +20,12 @@ _SIGNS: list[tuple[tuple[str, ...], str, str]] = [
     (
         ("No space left on device", "ENOSPC", "Disk quota exceeded", "os error 28"),
         "the disk is full",
-        "Free about 1 GB where this folder and the temporary files are, then run the command again.",
+        "Free about 1 GB where this folder and the temporary files are, then run this again.",
     ),
     (
         ("Read-only file system", "EROFS", "os error 30"),
         "this folder cannot be written to",
-        "Set the portal up in a folder that can be written to; it may be made read-only afterwards.",
+        "Set the portal up where it can be written to; it may be made read-only afterwards.",
     ),
     (
         ("DO NOT MATCH THE HASHES", "Hash mismatch", "EINTEGRITY"),
@@ -34,9 +34,15 @@ _SIGNS: list[tuple[tuple[str, ...], str, str]] = [
         "Try another network or index, and tell those who run it.",
     ),
     (
-        ("CERTIFICATE_VERIFY_FAILED", "UNABLE_TO_GET_ISSUER_CERT", "SELF_SIGNED_CERT", "invalid peer certificate"),
+        (
+            "CERTIFICATE_VERIFY_FAILED",
+            "UNABLE_TO_GET_ISSUER_CERT",
+            "SELF_SIGNED_CERT",
+            "invalid peer certificate",
+        ),
         "the package index showed a certificate that is not trusted here",
-        "Behind a proxy that opens TLS, point PIP_CERT, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS to its certificate.",
+        "Behind a proxy that opens TLS, point PIP_CERT, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS "
+        "to its certificate.",
     ),
     (
         (
@@ -62,18 +68,19 @@ _SIGNS: list[tuple[tuple[str, ...], str, str]] = [
             "failed to fetch",
         ),
         "the package index cannot be reached",
-        "Connect to the network (or set PIP_INDEX_URL, npm_config_registry or HTTPS_PROXY) and run the command again. "
-        "Only the first set-up, and one after an update, needs the network.",
+        "Connect to the network (or set PIP_INDEX_URL, npm_config_registry or HTTPS_PROXY) "
+        "and run this again. Only the first set-up, and one after an update, needs the network.",
     ),
     (
         ("Permission denied", "EACCES", "EPERM", "os error 13"),
         "a file or folder belongs to somebody else",
-        "Run the command as the owner of this folder, or give the folder to yourself (chown -R).",
+        "Run this as the owner of the folder, or give the folder to yourself (chown -R).",
     ),
     (
         ("No matching distribution found", "No solution found", "notarget", "ETARGET", "E404"),
         "the package index does not offer what the lock file names",
-        "Use an index that mirrors all of PyPI and npm, and a Python that the packages have wheels for (3.11 to 3.14).",
+        "Use an index that mirrors all of PyPI and npm, and a Python that the packages have "
+        "wheels for: 3.11 is sure.",
     ),
 ]
 
@@ -85,14 +92,20 @@ def explain(what: str, output: str) -> SetupFailed:
             return SetupFailed(f"{what}: {reason}.", remedy, output)
     return SetupFailed(
         f"{what}, for a reason that the lines above tell.",
-        "Put that right and run the command again; `make clean` starts over without losing data.",
+        "Put that right and run this again; `make clean` starts over without losing data.",
         output,
     )
 
 
 def explain_os_error(what: str, error: OSError) -> SetupFailed:
     """The same for an error that the operating system reported to us."""
-    names = {errno.ENOSPC: "ENOSPC", errno.EDQUOT: "ENOSPC", errno.EROFS: "EROFS", errno.EACCES: "EACCES", errno.EPERM: "EPERM"}
+    names = {
+        errno.ENOSPC: "ENOSPC",
+        errno.EDQUOT: "ENOSPC",
+        errno.EROFS: "EROFS",
+        errno.EACCES: "EACCES",
+        errno.EPERM: "EPERM",
+    }
     found = explain(what, names.get(error.errno or 0, ""))
     found.output = "" if error.errno in names else str(error)
     return found

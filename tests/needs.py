@@ -50,7 +50,9 @@ def find_postgresql() -> Path | None:
     if os.geteuid() == 0 and not _user_exists("postgres"):
         return None
     debian = sorted(Path("/usr/lib/postgresql").glob("[0-9]*/bin"), key=_major, reverse=True)
-    on_path = [Path(found).resolve().parent for name in ("initdb",) if (found := shutil.which(name))]
+    on_path = [
+        Path(found).resolve().parent for name in ("initdb",) if (found := shutil.which(name))
+    ]
     named = [Path(os.environ["TEST_POSTGRESQL"])] if os.environ.get("TEST_POSTGRESQL") else []
     programs = ("initdb", "pg_ctl", "postgres")
     for folder in [*named, *debian, *on_path]:

@@ -1,0 +1,85 @@
+"""What `make test` runs, part by part, each timed. Every part runs, also after one that failed.
+
+python -m deploy.checks test | test-long | lint | format
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+
+Part = tuple[str, list[str]]
+
+CODE = ["portal", "admin_views", "deploy", "migrations", "tests", "benchmarks", "wsgi.py"]
+TYPED = [part for part in CODE if part != "migrations"]
+
+LINT: list[Part] = [
+    ("format", ["ruff", "format", "--check", "--quiet", *CODE]),
+    ("lint", ["ruff", "check", "--quiet", *CODE]),
+    ("types", ["mypy", *TYPED]),
+    ("imports", ["lint-imports"]),
+    ("templates", ["djlint", "--lint", "--quiet", "templates"]),
+    ("icons", ["python", "-m", "deploy.assets", "check"]),
+    ("catalogues", ["python", "-m", "deploy.catalogues", "check"]),
+]
+FORMAT: list[Part] = [
+    ("order and repair", ["ruff", "check", "--fix-only", "--quiet", *CODE]),
+    ("format", ["ruff", "format", "--quiet", *CODE]),
+]
+
+
+def tests(which: str, extra: list[str]) -> list[str]:
+    """The pytest command for the everyday tests, or for the long ones."""
+    workers = str(min(os.cpu_count() or 1, 8))
+    marks = "long" if which == "test-long" else "not long"
+    return ["pytest", "-n", workers, "--dist", "worksteal", "-m", marks, *extra]
+
+
+def run(name: str, command: list[str], *, live: bool = False) -> bool:
+    """Run one part and print how it went; its output where it failed, or as it comes."""
+    program, *arguments = command
+    present = [part for part in arguments if part not in CODE or (ROOT / part).exists()]
+    began = time.monotonic()
+    done = subprocess.run(
+        [str(BIN / program), *present],
+        cwd=ROOT,
+        stdout=None if live else subprocess.PIPE,
+        stderr=None if live else subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    if done.returncode and not live:
+        print(done.stdout.rstrip())
+    verdict = "FAILED" if done.returncode else "ok"
+    print(f"{name:<18}{seconds:7.1f} s  {verdict}", flush=True)
+    return done.returncode == 0
+
+
+def main(arguments: list[str]) -> int:
+    which, extra = (arguments or [""])[0], arguments[1:]
+    parts = {"test": LINT, "lint": LINT, "format": FORMAT, "test-long": []}.get(which)
+    if parts is None:
+        print(__doc__)
+        return 2
+    began = time.monotonic()
+    failed = [name for name, command in parts if not run(name, command)]
+    if which.startswith("test") and not run("tests", tests(which, extra), live=True):
+        failed.append("tests")
+    summary = f"failed: {', '.join(failed)}" if failed else "all passed"
+    print(f"{'in all':<18}{time.monotonic() - began:7.1f} s  {summary}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")

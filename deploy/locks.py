@@ -1,0 +1,60 @@
+"""The lock files, made anew from pyproject.toml and package.json: hashes, and no address.
+
+python -m deploy.locks
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from deploy import assets
+
+ROOT = Path(__file__).resolve().parent.parent
+UV = ROOT / ".venv" / "bin" / "uv"
+
+_COMPILE = [
+    str(UV),
+    "pip",
+    "compile",
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--upgrade",
+    "--quiet",
+]
+_FORM = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
+
+
+def lock_python() -> None:
+    """Write what runs the portal, what checks it besides, and Node.js for who has none."""
+    run = ["pyproject.toml", "--group", "build"]
+    _call([*_COMPILE, *_FORM, *run, "-o", "requirements.txt"])
+    # The same versions of what both hold, so that tests see what runs.
+    dev = [*run, "--group", "dev", "-c", "requirements.txt"]
+    _call([*_COMPILE, *_FORM, *dev, "-o", "requirements-dev.txt"])
+    _call([*_COMPILE, *_FORM, "--group", "node", "-o", "requirements-node.txt"])
+
+
+def lock_front_end() -> None:
+    """Write package-lock.json without addresses, and the manifest that goes with it."""
+    command = ["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
+    with tempfile.TemporaryDirectory(prefix="portal-lock-") as name:
+        folder = Path(name)
+        for file in ("package.json", ".npmrc"):
+            (folder / file).write_bytes((ROOT / file).read_bytes())
+        npm = [*assets.npm(), *command, "--omit-lockfile-registry-resolved"]
+        subprocess.run(npm, cwd=folder, check=True)
+        (ROOT / "package-lock.json").write_bytes((folder / "package-lock.json").read_bytes())
+    assets.pin()
+
+
+def _call(command: list[str]) -> None:
+    print("uv pip compile … -o", command[-1], flush=True)
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    lock_python()
+    lock_front_end()
