@@ -178,7 +178,7 @@ def _version(packages: Path, package: str) -> str:
 
 
 def _source(packages: Path, entry: dict[str, Any]) -> Path:
-    return packages / entry["package"] / entry["path"]
+    return packages.joinpath(entry["package"], entry["path"])
 
 
 def _content(packages: Path, entry: dict[str, Any]) -> bytes:
