@@ -11,7 +11,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import clock
-from portal.database import UtcDateTime, db
+from portal.database import Model, UtcDateTime, db
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -85,7 +85,7 @@ _LABELS = {
 }
 
 
-class AuditEntry(db.Model):
+class AuditEntry(Model):
     """One line of the trail. `by` is empty when the portal itself acted.
 
     People are kept as references: when an account is erased, the trail stays and the
@@ -103,17 +103,11 @@ class AuditEntry(db.Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     action: Mapped[str] = mapped_column(String(40))
-    about_id: Mapped[int | None] = mapped_column(
-        ForeignKey("users.id", ondelete="RESTRICT")
-    )
-    by_id: Mapped[int | None] = mapped_column(
-        ForeignKey("users.id", ondelete="RESTRICT")
-    )
+    about_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
-    about: Mapped[User | None] = relationship(
-        "User", foreign_keys=[about_id], lazy="raise"
-    )
+    about: Mapped[User | None] = relationship("User", foreign_keys=[about_id], lazy="raise")
     by: Mapped[User | None] = relationship("User", foreign_keys=[by_id], lazy="raise")
 
 
@@ -125,8 +119,6 @@ def record(
     `details` are small JSON values: names of levels, reasons, before and after. Never an
     address, a password or a token: the trail outlives the account.
     """
-    entry = AuditEntry(
-        at=clock.now(), action=action.value, about=about, by=by, details=details
-    )
+    entry = AuditEntry(at=clock.now(), action=action.value, about=about, by=by, details=details)
     db.session.add(entry)
     return entry

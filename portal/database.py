@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, event
+from sqlalchemy import DateTime, Engine, MetaData, String, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -36,6 +36,11 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
 migrate = Migrate()
 
 
@@ -45,26 +50,23 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(
-                "a moment without a time zone says nothing; use clock.now()"
-            )
+            raise ValueError("a moment without a time zone says nothing; use clock.now()")
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
-    def process_result_value(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return (
-            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        )
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def folded(length: int) -> String:
+    """Text that both engines compare byte by byte, so that no collation decides who is whom."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 def init_app(app: Flask) -> None:
@@ -106,9 +108,7 @@ def transaction() -> Iterator[None]:
 
 def locked(model: type[Row], identity: Any) -> Row | None:
     """The row with this primary key, as it is now, locked until the transaction ends."""
-    return db.session.get(
-        model, identity, with_for_update={"of": model}, populate_existing=True
-    )
+    return db.session.get(model, identity, with_for_update={"of": model}, populate_existing=True)
 
 
 def _engine_options(url: str) -> dict[str, Any]:

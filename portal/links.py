@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken
 from flask import current_app
@@ -52,9 +52,7 @@ def absolute(endpoint: str, **values: Any) -> str:
 
 def confirmation(user: User) -> str:
     """Where somebody confirms their address."""
-    token = _security.confirm_serializer.dumps(
-        [user.fs_uniquifier, hash_data(user.email)]
-    )
+    token = _security.confirm_serializer.dumps([user.fs_uniquifier, hash_data(user.email or "")])
     return absolute("pages.confirm", token=token)
 
 
@@ -85,7 +83,7 @@ def read_password_reset(token: str) -> Reading:
 def change_of_address(user: User, new_email: str) -> str:
     """Where somebody proves the address they want to move to."""
     token = _security.change_email_serializer.dumps(
-        [user.fs_uniquifier, hash_data(user.email), new_email]
+        [user.fs_uniquifier, hash_data(user.email or ""), new_email]
     )
     return absolute("pages.confirm_email_change", token=token)
 
@@ -101,9 +99,7 @@ def read_change_of_address(token: str) -> Reading:
 
 def registration_draft(**fields: str) -> str:
     """Where somebody whose username was taken finds their form again, filled in but for it."""
-    return absolute(
-        "pages.register", draft=_drafts().encrypt(json.dumps(fields).encode()).decode()
-    )
+    return absolute("pages.register", draft=_drafts().encrypt(json.dumps(fields).encode()).decode())
 
 
 def read_registration_draft(token: str) -> dict[str, str]:
@@ -116,13 +112,11 @@ def read_registration_draft(token: str) -> dict[str, str]:
     return fields
 
 
-def _read(
-    name: str, token: str, lasts: timedelta
-) -> tuple[LinkState, User | None, list[Any]]:
+def _read(name: str, token: str, lasts: timedelta) -> tuple[LinkState, User | None, list[Any]]:
     expired, invalid, data = check_and_get_token_status(token, name, lasts)
     if not isinstance(data, list) or len(data) < 2 or (invalid and not expired):
         return LinkState.INVALID, None, []
-    user = _security.datastore.find_user(fs_uniquifier=str(data[0]))
+    user = cast("User | None", _security.datastore.find_user(fs_uniquifier=str(data[0])))
     return (LinkState.EXPIRED if expired else LinkState.READY), user, data
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy import ForeignKey, Index, String, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import clock
-from portal.database import UtcDateTime, db
+from portal.database import Model, UtcDateTime, db
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     NEW_REGISTRATION = "new_registration"
 
 
-class Notification(db.Model):
+class Notification(Model):
     """Something staff should look at. Open until `settled_at` is set; one open of a kind each."""
 
     __tablename__ = "notifications"
@@ -32,8 +32,8 @@ class Notification(db.Model):
             "kind",
             "about_id",
             unique=True,
-            sqlite_where=db.text("settled_at IS NULL"),
-            postgresql_where=db.text("settled_at IS NULL"),
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
         ),
         Index("ix_notifications_settled_at_raised_at", "settled_at", "raised_at"),
         Index("ix_notifications_about_id", "about_id"),
@@ -44,9 +44,7 @@ class Notification(db.Model):
     about_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    settled_by_id: Mapped[int | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL")
-    )
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
     about: Mapped[User] = relationship("User", foreign_keys=[about_id], lazy="joined")
 

@@ -41,14 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is marked `both_databases` on each of them."""
-    if (
-        "database_kind" in metafunc.fixturenames
-        and metafunc.definition.get_closest_marker("both_databases")
+    if "database_kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker(
+        "both_databases"
     ):
         kinds = [
-            pytest.param(
-                kind, marks=[pytest.mark.postgres] if kind == "postgresql" else []
-            )
+            pytest.param(kind, marks=[pytest.mark.postgres] if kind == "postgresql" else [])
             for kind in BOTH
         ]
         metafunc.parametrize("database_kind", kinds, indirect=True)
@@ -84,9 +81,7 @@ class Browser(FlaskClient):
 
     def sign_in(self, person: Person) -> Any:
         """Sign in through the page. Fails the test when the portal does not let them."""
-        answer = self.submit(
-            "/login", identity=person.username, password=person.password
-        )
+        answer = self.submit("/login", identity=person.username, password=person.password)
         assert answer.status_code == 302, answer.get_data(as_text=True)
         return answer
 

@@ -1,4 +1,4 @@
-"""People for tests, made by the domain's own functions: no test can describe an unreachable state."""
+"""People for tests, made by the domain: no test can describe a state nobody can reach."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ class People:
                 wanted = approved if isinstance(approved, str) else "standard"
                 approve(user, by=None, level=level(wanted))
             if rejected:
-                reject(
-                    user, by=None, reason=rejected if isinstance(rejected, str) else ""
-                )
+                reject(user, by=None, reason=rejected if isinstance(rejected, str) else "")
             if suspended:
                 suspend(user, by=None)
         return user

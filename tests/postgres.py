@@ -68,9 +68,7 @@ class Cluster:
     def create(self, name: str) -> bool:
         """Make an empty database. Returns whether it was not there yet."""
         with self._connected() as connection:
-            found = connection.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [name]
-            )
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if found.fetchone():
                 return False
             connection.execute(f'CREATE DATABASE "{name}"')
@@ -112,6 +110,4 @@ def _run(folder: Path, command: list[object]) -> None:
         **identity,
     )
     if done.returncode:
-        raise RuntimeError(
-            f"{command[0]} failed: {(done.stdout or b'').decode()[-2000:]}"
-        )
+        raise RuntimeError(f"{command[0]} failed: {(done.stdout or b'').decode()[-2000:]}")

@@ -112,11 +112,11 @@ def _make_tables() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("fs_uniquifier", sa.String(length=64), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=True),
-        sa.Column("email_canonical", sa.String(length=254), nullable=True),
+        sa.Column("email_canonical", _folded(254), nullable=True),
         sa.Column("username", sa.String(length=32), nullable=True),
-        sa.Column("username_canonical", sa.String(length=32), nullable=True),
+        sa.Column("username_canonical", _folded(32), nullable=True),
         sa.Column("full_name", sa.String(length=120), nullable=False),
-        sa.Column("search_text", sa.Text(), nullable=False),
+        sa.Column("search_text", _folded(600), nullable=False),
         sa.Column("password", sa.String(length=255), nullable=True),
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
@@ -160,7 +160,8 @@ def _make_tables() -> None:
             name="ck_users_confirmed_before_approved",
         ),
         sa.CheckConstraint(
-            "erased_at IS NOT NULL OR (email_canonical IS NOT NULL AND username_canonical IS NOT NULL)",
+            "erased_at IS NOT NULL OR (email_canonical IS NOT NULL"
+            " AND username_canonical IS NOT NULL)",
             name="ck_users_named_unless_erased",
         ),
         sa.ForeignKeyConstraint(
@@ -177,12 +178,9 @@ def _make_tables() -> None:
     op.create_index("ix_users_access_level_id", "users", ["access_level_id"])
     op.create_index("ix_users_current_login_at_id", "users", ["current_login_at", "id"])
     op.create_index("ix_users_registered_at_id", "users", ["registered_at", "id"])
-    op.create_index(
-        "ix_users_status_confirmed_at_id", "users", ["status", "confirmed_at", "id"]
-    )
-    op.create_index(
-        "ix_users_status_registered_at_id", "users", ["status", "registered_at", "id"]
-    )
+    op.create_index("ix_users_search_text_beginning", "users", ["search_text"])
+    op.create_index("ix_users_status_confirmed_at_id", "users", ["status", "confirmed_at", "id"])
+    op.create_index("ix_users_status_registered_at_id", "users", ["status", "registered_at", "id"])
 
     op.create_table(
         "audit_entries",
@@ -206,16 +204,10 @@ def _make_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_audit_entries"),
     )
-    op.create_index(
-        "ix_audit_entries_about_id_at_id", "audit_entries", ["about_id", "at", "id"]
-    )
-    op.create_index(
-        "ix_audit_entries_action_at_id", "audit_entries", ["action", "at", "id"]
-    )
+    op.create_index("ix_audit_entries_about_id_at_id", "audit_entries", ["about_id", "at", "id"])
+    op.create_index("ix_audit_entries_action_at_id", "audit_entries", ["action", "at", "id"])
     op.create_index("ix_audit_entries_at_id", "audit_entries", ["at", "id"])
-    op.create_index(
-        "ix_audit_entries_by_id_at_id", "audit_entries", ["by_id", "at", "id"]
-    )
+    op.create_index("ix_audit_entries_by_id_at_id", "audit_entries", ["by_id", "at", "id"])
 
     op.create_table(
         "notifications",
@@ -296,12 +288,15 @@ def _make_tables() -> None:
     op.create_index("ix_users_roles_role_id", "users_roles", ["role_id"])
 
 
+def _folded(length: int) -> sa.String:
+    """Text that is compared byte by byte whatever the database's collation."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def _make_search_on_postgresql() -> None:
     """Find any fragment of three characters and more by trigrams."""
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-    op.execute(
-        "CREATE INDEX ix_users_search_text ON users USING gin (search_text gin_trgm_ops)"
-    )
+    op.execute("CREATE INDEX ix_users_search_text ON users USING gin (search_text gin_trgm_ops)")
 
 
 def _make_search_on_sqlite() -> None:
@@ -314,9 +309,7 @@ def _make_search_on_sqlite() -> None:
         "INSERT INTO users_search(users_search, rowid, search_text)"
         " VALUES ('delete', old.id, old.search_text);"
     )
-    learn = (
-        "INSERT INTO users_search(rowid, search_text) VALUES (new.id, new.search_text);"
-    )
+    learn = "INSERT INTO users_search(rowid, search_text) VALUES (new.id, new.search_text);"
     for name, event, deeds in (
         ("users_search_insert", "INSERT", learn),
         ("users_search_delete", "DELETE", forget),
@@ -330,12 +323,8 @@ def _make_levels_and_roles() -> None:
     levels = sa.table(
         "access_levels", sa.column("name"), sa.column("rank"), sa.column("description")
     )
-    op.bulk_insert(
-        levels, [{"name": n, "rank": r, "description": ""} for n, r in LEVELS]
-    )
-    ids = dict(
-        op.get_bind().execute(sa.text("SELECT name, id FROM access_levels")).all()
-    )
+    op.bulk_insert(levels, [{"name": n, "rank": r, "description": ""} for n, r in LEVELS])
+    ids = dict(op.get_bind().execute(sa.text("SELECT name, id FROM access_levels")).all())
     roles = sa.table(
         "roles",
         sa.column("name"),

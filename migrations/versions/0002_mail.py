@@ -22,9 +22,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_captured_mails"),
     )
     op.create_index("ix_captured_mails_captured_at", "captured_mails", ["captured_at"])
-    op.create_index(
-        "ix_captured_mails_recipient_id", "captured_mails", ["recipient", "id"]
-    )
+    op.create_index("ix_captured_mails_recipient_id", "captured_mails", ["recipient", "id"])
 
     op.create_table(
         "heartbeats",
@@ -95,9 +93,7 @@ def upgrade() -> None:
         "ix_mails_open",
         "mails",
         ["due_at", "id"],
-        sqlite_where=sa.text(
-            "delivered_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
-        ),
+        sqlite_where=sa.text("delivered_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"),
         postgresql_where=sa.text(
             "delivered_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
         ),
@@ -109,7 +105,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove them; mail that waits is lost."""
-
     op.drop_table("mails")
     op.drop_table("mail_pauses")
     op.drop_table("heartbeats")

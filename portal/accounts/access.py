@@ -12,7 +12,7 @@ from portal import audit
 from portal.accounts import authority
 from portal.accounts.user import Status
 from portal.audit import Action
-from portal.database import db
+from portal.database import Model, db
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from portal.accounts.user import User
 
 
-class AccessLevel(db.Model):
+class AccessLevel(Model):
     """A level that agents and apps require and that people are given. Higher rank opens more."""
 
     __tablename__ = "access_levels"
@@ -60,9 +60,7 @@ def change_access_level(user: User, *, to: AccessLevel, by: User | None) -> None
     user.access_level = to
     if not to.opens(before):
         user.end_sessions()
-    audit.record(
-        Action.ACCESS_CHANGED, about=user, by=by, before=before.name, after=to.name
-    )
+    audit.record(Action.ACCESS_CHANGED, about=user, by=by, before=before.name, after=to.name)
     outbox.post(messages.access_changed(user, before.name, to.name))
 
 
@@ -110,11 +108,9 @@ def remove_level(level: AccessLevel, *, by: User) -> None:
 
 def _uses(level: AccessLevel) -> int:
     count = 0
-    for mapper in db.Model.registry.mappers:
+    for mapper in Model.registry.mappers:
         for column in mapper.columns:
-            if any(
-                key.column is AccessLevel.__table__.c.id for key in column.foreign_keys
-            ):
+            if any(key.column is AccessLevel.__table__.c.id for key in column.foreign_keys):
                 found = select(func.count()).where(column == level.id)
                 count += db.session.scalar(found) or 0
     return count

@@ -61,13 +61,9 @@ def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) 
     if user.status is Status.REJECTED and user.rejection_reason == reason:
         return
     if user.status is Status.REJECTED:
-        raise _decided(
-            user, _l("%(who)s rejected this for another reason on %(when)s.")
-        )
+        raise _decided(user, _l("%(who)s rejected this for another reason on %(when)s."))
     if user.status is Status.APPROVED:
-        raise _decided(
-            user, _l("%(who)s approved this on %(when)s. Suspend the account instead.")
-        )
+        raise _decided(user, _l("%(who)s approved this on %(when)s. Suspend the account instead."))
     if user.status not in (Status.PENDING, Status.UNCONFIRMED):
         raise StepRefused(_why_not_pending(user))
     authority.must_outrank(by, user)
@@ -95,7 +91,7 @@ def reopen(user: User, *, by: User | None) -> None:
     user.rejected_at = None
     user.rejection_reason = ""
     audit.record(Action.REOPENED, about=user, by=by)
-    if user.status is Status.PENDING:
+    if user.confirmed_at is not None:
         notifications.raise_for(user, Kind.NEW_REGISTRATION)
 
 
@@ -108,9 +104,7 @@ def edit_reason(user: User, *, reason: str) -> None:
     if reason == user.reason:
         return
     if user.status is not Status.PENDING:
-        raise StepRefused(
-            _l("Your registration is decided. The reason can no longer be edited.")
-        )
+        raise StepRefused(_l("Your registration is decided. The reason can no longer be edited."))
     user.reason = reason
     audit.record(Action.REASON_EDITED, about=user, by=user)
 

@@ -32,18 +32,14 @@ def must_outrank(by: User | None, user: User) -> None:
     if by.id == user.id:
         raise StepRefused(_l("This is your own account. Ask a colleague to do this."))
     if user.rank > by.rank:
-        raise StepRefused(
-            _l("This person's role is above yours. Ask somebody above them.")
-        )
+        raise StepRefused(_l("This person's role is above yours. Ask somebody above them."))
 
 
 def may_grant(by: User | None, level: AccessLevel) -> bool:
     """Whether one of the giver's roles reaches up to this access level."""
     if by is None:
         return True
-    return any(
-        role.grants_up_to and role.grants_up_to.opens(level) for role in by.roles
-    )
+    return any(role.grants_up_to and role.grants_up_to.opens(level) for role in by.roles)
 
 
 def must_be_granted(by: User | None, level: AccessLevel) -> None:

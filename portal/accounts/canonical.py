@@ -39,6 +39,4 @@ def search_text(*parts: str) -> str:
 
 def search_term(typed: str) -> str:
     """What somebody typed into a search box, as the searchable text is spelled."""
-    return " ".join(
-        unicodedata.normalize("NFKC", typed.replace("\0", "")).casefold().split()
-    )
+    return " ".join(unicodedata.normalize("NFKC", typed.replace("\0", "")).casefold().split())

@@ -14,9 +14,7 @@ from portal.mail import messages, outbox
 from portal.notifications import Kind
 
 
-def note_confirmed(
-    user: User, *, by: User | None = None, password_hash: str | None = None
-) -> None:
+def note_confirmed(user: User, *, by: User | None = None, password_hash: str | None = None) -> None:
     """Note that the person reads mail at their address, and put them before the staff.
 
     `password_hash` replaces the password typed at registration: the link may have been
@@ -29,9 +27,7 @@ def note_confirmed(
     if user.status in (Status.PENDING, Status.APPROVED):
         return
     if user.status is not Status.UNCONFIRMED:
-        raise StepRefused(
-            _l("This account cannot be confirmed any more. Ask the staff.")
-        )
+        raise StepRefused(_l("This account cannot be confirmed any more. Ask the staff."))
     if password_hash is None and user.password is None:
         raise StepRefused(_l("Choose a password for your account."), field="password")
 
@@ -70,6 +66,4 @@ def pause_left(user: User) -> int:
     if user.confirmation_mailed_at is None:
         return 0
     pause = timedelta(seconds=settings.current().registration.resend_pause_seconds)
-    return max(
-        0, round((user.confirmation_mailed_at + pause - clock.now()).total_seconds())
-    )
+    return max(0, round((user.confirmation_mailed_at + pause - clock.now()).total_seconds()))

@@ -86,9 +86,7 @@ def change_address(user: User, *, email: str) -> None:
         return
     _must_be_open(user)
     if _owner(email) is not None:
-        raise StepRefused(
-            _l("This address can no longer be used. Ask for the change again.")
-        )
+        raise StepRefused(_l("This address can no longer be used. Ask for the change again."))
     old_email = user.email or ""
     user.email = email
     user.end_sessions()
@@ -119,9 +117,7 @@ def change_username(user: User, *, username: str) -> None:
 
 def username_taken() -> StepRefused:
     """What somebody reads who asks for a name that another account has."""
-    return StepRefused(
-        _l("This username is taken. Choose another one."), field="username"
-    )
+    return StepRefused(_l("This username is taken. Choose another one."), field="username")
 
 
 def find_by_identity(identity: str) -> User | None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -45,10 +46,9 @@ class Order(Enum):
     LATEST_SIGN_IN = ("current_login_at", True)
 
     @property
-    def column(self) -> InstrumentedAttribute[datetime]:
+    def column(self) -> InstrumentedAttribute[Any]:
         """The column it sorts by."""
-        attribute: InstrumentedAttribute[datetime] = getattr(User, self.value[0])
-        return attribute
+        return cast("InstrumentedAttribute[Any]", getattr(User, self.value[0]))
 
     @property
     def descending(self) -> bool:
@@ -112,17 +112,11 @@ def page(
     descending = order.descending != backwards
     if place is not None:
         _, moment, identity = place
-        query = query.where(
-            _beyond(order.column, (moment, identity), descending=descending)
-        )
+        query = query.where(_beyond(order.column, (moment, identity), descending=descending))
     query = query.order_by(
-        *(
-            (order.column.desc(), User.id.desc())
-            if descending
-            else (order.column, User.id)
-        )
+        *((order.column.desc(), User.id.desc()) if descending else (order.column, User.id))
     )
-    users = list(db.session.scalars(query.limit(per_page + 1)).unique())
+    users: list[User] = list(db.session.scalars(query.limit(per_page + 1)).unique())
     more = len(users) > per_page
     users = users[:per_page]
     if backwards:
@@ -150,10 +144,7 @@ def counts_by_status() -> dict[Status, int]:
     columns = [
         select(func.count())
         .select_from(
-            select(User.id)
-            .where(User.status == status.value)
-            .limit(COUNTED + 1)
-            .subquery()
+            select(User.id).where(User.status == status.value).limit(COUNTED + 1).subquery()
         )
         .scalar_subquery()
         .label(status.value)
@@ -200,7 +191,7 @@ def timeline(user: User, limit: int = 100) -> list[AuditEntry]:
     )
 
 
-def _matching(status: Status | None, search: str) -> Select[tuple[User]]:
+def _matching(status: Status | None, search: str) -> Select[User]:
     query = select(User)
     if status is None:
         query = query.where(User.status != Status.ERASED.value)
@@ -212,28 +203,25 @@ def _matching(status: Status | None, search: str) -> Select[tuple[User]]:
 
 def _contains(term: str) -> ColumnElement[bool]:
     if len(term) < 3:
-        # Too short for trigrams: beginnings, which the unique indexes answer.
+        # Too short for trigrams: beginnings of name (whole in some scripts), address, username.
         return or_(
+            _begins(User.search_text, term),
             _begins(User.email_canonical, term),
             _begins(User.username_canonical, term),
         )
     if db.engine.dialect.name == "sqlite":
         quoted = '"' + term.replace('"', '""') + '"'
-        found = (
+        found: Select[int] = (
             select(literal_column("rowid"))
             .select_from(text("users_search"))
-            .where(
-                text("users_search MATCH :portal_term").bindparams(portal_term=quoted)
-            )
+            .where(text("users_search MATCH :portal_term").bindparams(portal_term=quoted))
         )
         return User.id.in_(found)
     escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return User.search_text.like(f"%{escaped}%", escape="\\")
 
 
-def _begins(
-    column: InstrumentedAttribute[str | None], term: str
-) -> ColumnElement[bool]:
+def _begins(column: InstrumentedAttribute[Any], term: str) -> ColumnElement[bool]:
     return and_(column >= term, column < term + "\U0010ffff")
 
 

@@ -34,9 +34,7 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
 
     was_confirmed, email = user.confirmed_at is not None, user.email
     if tell and was_confirmed and email:
-        outbox.post(
-            messages.erased(to=email, full_name=user.full_name, language=user.language)
-        )
+        outbox.post(messages.erased(to=email, full_name=user.full_name, language=user.language))
     audit.record(Action.ERASED, about=user, by=by)
     notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
     user.erased_at = clock.now()
@@ -58,8 +56,7 @@ def erase_unconfirmed(limit: int = 500) -> int:
         .where(
             User.status == Status.UNCONFIRMED.value,
             User.registered_at < before,
-            (User.confirmation_mailed_at.is_(None))
-            | (User.confirmation_mailed_at < before),
+            (User.confirmation_mailed_at.is_(None)) | (User.confirmation_mailed_at < before),
         )
         .order_by(User.registered_at)
         .limit(limit)

@@ -34,9 +34,7 @@ class Personal:
 
     def words(self) -> list[str]:
         """Their parts of three characters and more, folded."""
-        parts = re.split(
-            r"[\s@._+-]+", f"{self.full_name} {self.username} {self.email}"
-        )
+        parts = re.split(r"[\s@._+-]+", f"{self.full_name} {self.username} {self.email}")
         whole = (
             self.full_name,
             self.username,
@@ -102,9 +100,9 @@ def broken_rules(password: str, person: Personal) -> list[Rule]:
     spelled = normalize(password)
     ordered = rules()
     if not ordered[0].holds(spelled, person):
-        return [
-            rule for rule in ordered[:-1] if not rule.holds(spelled[:MAXIMUM], person)
-        ] or [ordered[0]]
+        return [rule for rule in ordered[:-1] if not rule.holds(spelled[:MAXIMUM], person)] or [
+            ordered[0]
+        ]
     return [rule for rule in ordered if not rule.holds(spelled, person)]
 
 

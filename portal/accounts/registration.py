@@ -69,9 +69,7 @@ def register(application: Application) -> User | None:
         confirmation_mailed_at=clock.now(),
     )
     db.session.add(user)
-    audit.record(
-        Action.REGISTERED, about=user, by=user, terms=application.terms_version
-    )
+    audit.record(Action.REGISTERED, about=user, by=user, terms=application.terms_version)
     db.session.flush()
     outbox.post(messages.confirmation(user))
     return user
@@ -81,7 +79,13 @@ def _register_again(owner: User, application: Application) -> User | None:
     if owner.status is not Status.UNCONFIRMED:
         outbox.post(messages.already_registered(owner))
         return None
+    # Nobody owns this account yet: what was filled in last is as good as what was first.
     owner.password = None
+    owner.full_name, owner.language = application.full_name, application.language
+    owner.communication, owner.reason = application.communication.value, application.reason
+    owner.terms_version, owner.terms_accepted_at = application.terms_version, clock.now()
+    if not _is_username_taken(application.username):
+        owner.username = application.username
     owner.confirmation_mailed_at = clock.now()
     audit.record(Action.REGISTERED_AGAIN, about=owner)
     outbox.post(messages.confirmation_again(owner))
@@ -107,9 +111,7 @@ def _tell_username_is_taken(application: Application) -> None:
 
 def _owner_of_address(email: str) -> User | None:
     return db.session.scalars(
-        select(User)
-        .filter_by(email_canonical=canonical.email(email))
-        .with_for_update(of=User)
+        select(User).filter_by(email_canonical=canonical.email(email)).with_for_update(of=User)
     ).one_or_none()
 
 

@@ -24,12 +24,10 @@ def tell_reviewers() -> int:
     newest = db.session.scalar(
         select(func.max(User.confirmed_at)).where(User.status == Status.PENDING.value)
     )
-    if newest is None:
+    since = directory.waiting_since()
+    if newest is None or since is None:
         return 0
-    waiting, since = (
-        directory.counts_by_status()[Status.PENDING],
-        directory.waiting_since(),
-    )
+    waiting = directory.count(status=Status.PENDING)
     told = 0
     for reviewer in staff_with(Permission.REVIEW):
         before = reviewer.reviewer_told_at

@@ -15,7 +15,7 @@ from portal import audit
 from portal.accounts import authority
 from portal.accounts.user import Status, User, users_roles
 from portal.audit import Action
-from portal.database import db
+from portal.database import Model, db
 from portal.errors import StepRefused
 
 if TYPE_CHECKING:
@@ -36,19 +36,15 @@ class Permission(StrEnum):
 
 
 _PERMISSION_LABELS = {
-    Permission.REVIEW: _l(
-        "See registrations and accounts, approve, reject, resend confirmations"
-    ),
-    Permission.MANAGE: _l(
-        "Suspend, reinstate, edit levels and agents, read mail and audit trail"
-    ),
+    Permission.REVIEW: _l("See registrations and accounts, approve, reject, resend confirmations"),
+    Permission.MANAGE: _l("Suspend, reinstate, edit levels and agents, read mail and audit trail"),
     Permission.ADMINISTER: _l("Edit roles and settings"),
 }
 
 ADMINISTRATOR = "administrator"
 
 
-class Role(db.Model, RoleMixin):
+class Role(Model, RoleMixin):
     """A part in the staff panel. `rank` orders roles: nobody changes somebody of a higher one."""
 
     __tablename__ = "roles"
@@ -63,9 +59,7 @@ class Role(db.Model, RoleMixin):
     grants_up_to_id: Mapped[int | None] = mapped_column(
         ForeignKey("access_levels.id", ondelete="RESTRICT"), index=True
     )
-    grants_up_to: Mapped[AccessLevel | None] = relationship(
-        "AccessLevel", lazy="joined"
-    )
+    grants_up_to: Mapped[AccessLevel | None] = relationship("AccessLevel", lazy="joined")
 
     def __str__(self) -> str:
         return self.name
@@ -85,14 +79,10 @@ def change_roles(user: User, *, to: Iterable[Role], by: User | None) -> None:
     if wanted == before:
         return
     authority.must_outrank(by, user)
-    if by is not None and any(
-        role.rank > by.rank for role in set(wanted) ^ set(before)
-    ):
+    if by is not None and any(role.rank > by.rank for role in set(wanted) ^ set(before)):
         raise StepRefused(_l("You cannot give or take a role above your own."))
     if wanted and user.status is not Status.APPROVED:
-        raise StepRefused(
-            _l("Roles are for approved accounts. Approve the account first.")
-        )
+        raise StepRefused(_l("Roles are for approved accounts. Approve the account first."))
     if any(role.name == ADMINISTRATOR for role in before) and not any(
         role.name == ADMINISTRATOR for role in wanted
     ):
@@ -128,9 +118,7 @@ def edit_role(
     if role in by.roles or role.rank > by.rank:
         raise StepRefused(_l("You cannot edit a role of your own or one above it."))
     if role.name == ADMINISTRATOR and Permission.ADMINISTER.value not in chosen:
-        raise StepRefused(
-            _l("The administrator role must keep its permission to administer.")
-        )
+        raise StepRefused(_l("The administrator role must keep its permission to administer."))
     before = {
         "permissions": list(role.permissions),
         "grants_up_to": _name(role.grants_up_to),
@@ -161,14 +149,10 @@ def must_leave_an_administrator(user: User) -> None:
     The role's row is locked, so that of two administrators who remove each other
     the second one counts what the first one left.
     """
-    db.session.execute(
-        select(Role.id).filter_by(name=ADMINISTRATOR).with_for_update()
-    ).scalar_one()
+    db.session.execute(select(Role.id).filter_by(name=ADMINISTRATOR).with_for_update()).scalar_one()
     if not _count_administrators(except_for=user):
         raise StepRefused(
-            _l(
-                "This is the last administrator. Make somebody else administrator first."
-            )
+            _l("This is the last administrator. Make somebody else administrator first.")
         )
 
 
@@ -179,11 +163,7 @@ def is_administrator(user: User) -> bool:
 
 def staff_with(permission: Permission) -> list[User]:
     """Approved people whose roles carry the permission, by id."""
-    roles = [
-        role
-        for role in db.session.scalars(select(Role))
-        if permission in role.permissions
-    ]
+    roles = [role for role in db.session.scalars(select(Role)) if permission in role.permissions]
     return list(
         db.session.scalars(
             select(User)

@@ -16,7 +16,7 @@ from portal.accounts import access, canonical
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.audit import Action
-from portal.database import UtcDateTime, db
+from portal.database import Model, UtcDateTime, db
 from portal.errors import StepRefused
 
 LASTS = timedelta(hours=1)
@@ -31,7 +31,7 @@ class InvitationState(StrEnum):
     INVALID = "invalid"
 
 
-class StaffInvitation(db.Model):
+class StaffInvitation(Model):
     """A link that was handed out. Only the hash of its token is kept (ASVS 11.5.1)."""
 
     __tablename__ = "staff_invitations"
@@ -40,9 +40,7 @@ class StaffInvitation(db.Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     email: Mapped[str] = mapped_column(String(254), default="")
     username: Mapped[str] = mapped_column(String(32), default="")
-    role_id: Mapped[int] = mapped_column(
-        ForeignKey("roles.id", ondelete="CASCADE"), index=True
-    )
+    role_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), index=True)
     invited_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -58,9 +56,7 @@ class StaffInvitation(db.Model):
         return InvitationState.EXPIRED if expired else InvitationState.READY
 
 
-def invite(
-    *, role: Role, email: str = "", username: str = "", by: User | None = None
-) -> str:
+def invite(*, role: Role, email: str = "", username: str = "", by: User | None = None) -> str:
     """Make a link for one person and one role. Returns its token, which is kept nowhere.
 
     Earlier links for the same role and address stop working.
@@ -137,16 +133,12 @@ def accept(
 
 
 def _must_be_free(email: str, username: str) -> None:
-    if db.session.scalar(
-        select(User.id).filter_by(email_canonical=canonical.email(email))
-    ):
+    if db.session.scalar(select(User.id).filter_by(email_canonical=canonical.email(email))):
         raise StepRefused(_l("An account with this address exists."), field="email")
     if db.session.scalar(
         select(User.id).filter_by(username_canonical=canonical.username(username))
     ):
-        raise StepRefused(
-            _l("This username is taken. Choose another one."), field="username"
-        )
+        raise StepRefused(_l("This username is taken. Choose another one."), field="username")
 
 
 def _hash(token: str) -> str:

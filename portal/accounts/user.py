@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
 from flask_security.core import UserMixin
@@ -24,7 +24,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from portal.accounts import canonical
-from portal.database import Base, UtcDateTime, db
+from portal.database import Base, Model, UtcDateTime, folded
 
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
@@ -94,7 +94,7 @@ users_roles = Table(
 )
 
 
-class User(db.Model, UserMixin):
+class User(Model, UserMixin):
     """A person known to the portal.
 
     Each step of the lifecycle leaves a timestamp. No other column says where
@@ -117,38 +117,35 @@ class User(db.Model, UserMixin):
             "approved_at IS NULL OR access_level_id IS NOT NULL OR erased_at IS NOT NULL",
             name="approved_at_a_level",
         ),
-        CheckConstraint(
-            "communication IN ('all', 'important', 'none')", name="communication"
-        ),
+        CheckConstraint("communication IN ('all', 'important', 'none')", name="communication"),
         CheckConstraint("theme IN ('auto', 'light', 'dark')", name="theme"),
         Index("ix_users_status_registered_at_id", "status", "registered_at", "id"),
         Index("ix_users_status_confirmed_at_id", "status", "confirmed_at", "id"),
+        Index("ix_users_search_text_beginning", "search_text"),
         Index("ix_users_registered_at_id", "registered_at", "id"),
         Index("ix_users_current_login_at_id", "current_login_at", "id"),
     )
-    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": False}
+    __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - SQLAlchemy reads it once
 
     id: Mapped[int] = mapped_column(primary_key=True)
     fs_uniquifier: Mapped[str] = mapped_column(
         String(64), unique=True, default=lambda: secrets.token_hex(16)
     )
 
-    email: Mapped[str | None] = mapped_column(String(254))
-    email_canonical: Mapped[str | None] = mapped_column(String(254), unique=True)
+    email: Mapped[str | None] = mapped_column(String(254))  # type: ignore[assignment]
+    email_canonical: Mapped[str | None] = mapped_column(folded(254), unique=True)
     username: Mapped[str | None] = mapped_column(String(32))
-    username_canonical: Mapped[str | None] = mapped_column(String(32), unique=True)
+    username_canonical: Mapped[str | None] = mapped_column(folded(32), unique=True)
     full_name: Mapped[str] = mapped_column(String(120))
     # What lists search: name, address and username, folded. Kept by `_remember_for_search`.
-    search_text: Mapped[str] = mapped_column(Text, default="")
+    search_text: Mapped[str] = mapped_column(folded(600), default="")
     # None: whoever confirms the address chooses a password then.
     password: Mapped[str | None] = mapped_column(String(255))
 
     language: Mapped[str] = mapped_column(String(16), default="en")
     time_zone: Mapped[str] = mapped_column(String(64), default="")
     theme: Mapped[str] = mapped_column(String(8), default="auto")
-    communication: Mapped[str] = mapped_column(
-        String(12), default=Communication.IMPORTANT.value
-    )
+    communication: Mapped[str] = mapped_column(String(12), default=Communication.IMPORTANT.value)
     reason: Mapped[str] = mapped_column(Text, default="")
     terms_version: Mapped[str] = mapped_column(String(32), default="")
     terms_accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -165,16 +162,18 @@ class User(db.Model, UserMixin):
     access_level_id: Mapped[int | None] = mapped_column(
         ForeignKey("access_levels.id", ondelete="RESTRICT"), index=True
     )
-    access_level: Mapped[AccessLevel | None] = relationship(
-        "AccessLevel", lazy="joined"
-    )
-    roles: Mapped[list[Role]] = relationship(
+    access_level: Mapped[AccessLevel | None] = relationship("AccessLevel", lazy="joined")
+    roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]
         "Role", secondary=users_roles, lazy="selectin"
     )
 
     # Kept by Flask-Security at sign-in (M6).
-    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    current_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[datetime | None] = mapped_column(  # type: ignore[assignment]
+        UtcDateTime
+    )
+    current_login_at: Mapped[datetime | None] = mapped_column(  # type: ignore[assignment]
+        UtcDateTime
+    )
     last_login_ip: Mapped[str | None] = mapped_column(String(64))
     current_login_ip: Mapped[str | None] = mapped_column(String(64))
     login_count: Mapped[int] = mapped_column(Integer, default=0)
@@ -205,7 +204,7 @@ class User(db.Model, UserMixin):
         return cls._status
 
     @property
-    def active(self) -> bool:
+    def active(self) -> bool:  # type: ignore[override]
         """Flask-Security's word: whether any session of this account may live.
 
         Suspension, erasure, and an address that nobody confirmed all close it.
@@ -256,9 +255,7 @@ class User(db.Model, UserMixin):
             "username": self.username,
         }
         parts.update(changed)
-        self.search_text = canonical.search_text(
-            *(part for part in parts.values() if part)
-        )
+        self.search_text = canonical.search_text(*(part for part in parts.values() if part))
 
     def __str__(self) -> str:
         return self.full_name or self.username or f"#{self.id}"

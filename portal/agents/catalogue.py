@@ -13,7 +13,7 @@ from portal import audit
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import Status, User
 from portal.audit import Action
-from portal.database import db
+from portal.database import Model, db
 from portal.errors import StepRefused
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KINDS = ("agent", "app")
 
 
-class Agent(db.Model):
+class Agent(Model):
     """An AI agent or app behind the portal."""
 
     __tablename__ = "agents"
@@ -107,9 +107,7 @@ def must_be_web_address(url: str) -> None:
     except ValueError:
         good = False
     if not good or any(ord(character) <= 32 for character in url):
-        raise StepRefused(
-            _l("Enter an address that begins with https:// or http://."), field="url"
-        )
+        raise StepRefused(_l("Enter an address that begins with https:// or http://."), field="url")
 
 
 def _facts(agent: Agent) -> dict[str, str | bool]:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from portal.database import db
 from portal.errors import StepRefused
+from portal.security import limits
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 def init_app(app: Flask) -> None:
     """Answer every failure with a page that says what to do."""
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(SecurityError, _bare_bad_request)
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(StepRefused, _refused)
@@ -37,23 +39,13 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if code < 400:
         return error.get_response()
     title, sentence, what_to_do = _texts(code)
-    retry_after = None
-    if isinstance(error, RateLimitExceeded):
-        retry_after = (
-            error.get_headers and error.retry_after
-            if hasattr(error, "retry_after")
-            else None
-        )
-    headers = {
-        name: value
-        for name, value in error.get_headers(request.environ)
-        if name in ("Allow", "Retry-After")
-    }
-    return (
-        _page(code, title, sentence, what_to_do, retry_after=retry_after),
-        code,
-        headers,
-    )
+    headers = {name: value for name, value in error.get_headers(request.environ) if name == "Allow"}
+    return _page(code, title, sentence, what_to_do), code, headers
+
+
+def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
+    wait = limits.seconds_left()
+    return _page(429, *_texts(429), retry_after=wait), 429, {"Retry-After": str(wait)}
 
 
 def _bare_bad_request(_error: SecurityError) -> ResponseReturnValue:

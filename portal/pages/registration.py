@@ -17,7 +17,7 @@ from portal import clock, links, settings
 from portal.accounts import registration
 from portal.accounts.passwords import Personal
 from portal.accounts.registration import Application
-from portal.accounts.user import Communication
+from portal.accounts.user import Communication, User
 from portal.mail import mailbox
 from portal.pages import pages
 from portal.pages.doors import committed
@@ -76,11 +76,8 @@ def register() -> ResponseReturnValue:
     if form.validate_on_submit():
         application = _application(form)
         user = committed(lambda: registration.register(application))
-        fresh = user is not None and user.password is not None
         session[MAILED_TO] = application.email
-        session[REGISTERED_HERE] = (
-            user.fs_uniquifier if fresh else secrets.token_hex(16)
-        )
+        session[REGISTERED_HERE] = _mark(user)
         return redirect(url_for("pages.registered"), 303)
     return render_template(
         "pages/register.html",
@@ -98,8 +95,7 @@ def registered() -> ResponseReturnValue:
     return render_template(
         "pages/check_mail.html",
         email=session.get(MAILED_TO),
-        works_until=clock.now()
-        + timedelta(hours=ours.registration.confirm_within_hours),
+        works_until=clock.now() + timedelta(hours=ours.registration.confirm_within_hours),
         resend_after=ours.registration.resend_pause_seconds,
         mailbox_url=url_for("mailbox.index") if mailbox.available(request) else None,
         sender=ours.mail.sender,
@@ -109,9 +105,14 @@ def registered() -> ResponseReturnValue:
 @pages.get("/terms")
 def terms() -> ResponseReturnValue:
     """The terms of use, with their version."""
-    return render_template(
-        "pages/terms.html", version=settings.current().site.terms_version
-    )
+    return render_template("pages/terms.html", version=settings.current().site.terms_version)
+
+
+def _mark(user: User | None) -> str:
+    """What lets this browser confirm by the button alone; a like mark for everybody else."""
+    if user is None or user.password is None:
+        return secrets.token_hex(16)
+    return user.fs_uniquifier
 
 
 def _application(form: RegistrationForm) -> Application:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask_security import Security
 from flask_wtf.csrf import CSRFProtect
 
-from portal.security import config, gate, headers, limits, proxy
+from portal.security import config, gate, headers, limits, proxy, wild_input
 from portal.security.datastore import Accounts
 from portal.security.passwords import PortalPasswordUtil
 from portal.security.sign_in import SignInForm, VerifyForm
@@ -24,6 +24,7 @@ def init_app(app: Flask) -> None:
     config.apply(app)
     proxy.init_app(app)
     gate.init_app(app)
+    wild_input.init_app(app)
     csrf.init_app(app)
     Security(
         app,

@@ -19,18 +19,24 @@ from portal.errors import StepRefused
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class PortalForm(FlaskForm):
-    """A form with CSRF whose built-in messages speak the reader's language."""
+class Translated(FlaskForm.Meta):
+    """How a form is set up whose built-in messages speak the reader's language."""
 
-    class Meta(FlaskForm.Meta):
-        def get_translations(self, form: Any) -> Any:
-            return i18n.form_translations()
+    def get_translations(self, _form: Any) -> Any:
+        """The words for WTForms' own messages."""
+        return i18n.form_translations()
+
+
+class PortalForm(FlaskForm):
+    """What our forms share: CSRF, the reader's language, and a place for refusals."""
+
+    Meta = Translated
 
     def refuse(self, refused: StepRefused) -> None:
         """Show why a step was refused: beside its field, or above the form."""
         field = self._fields.get(refused.field or "")
         if field is None:
-            self.form_errors = [*self.form_errors, str(refused)]
+            self.form_errors.append(str(refused))
         else:
             field.errors = [*field.errors, str(refused)]
 
@@ -41,12 +47,12 @@ def trimmed(value: Any) -> Any:
 
 
 class PlainText:
-    """A validator: no control characters, no line breaks unless allowed, nothing that flips text."""
+    """A validator: no control characters, line breaks only if allowed, nothing that flips text."""
 
     def __init__(self, *, lines: bool = False) -> None:
         self.lines = lines
 
-    def __call__(self, form: Any, field: Field) -> None:
+    def __call__(self, _form: Any, field: Field) -> None:
         allowed = "\n\r\t" if self.lines else ""
         for character in field.data or "":
             unseen = unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn")
@@ -59,7 +65,7 @@ class PlainText:
 class GoodUsername:
     """A validator: the rules for usernames; the kept spelling replaces the typed one."""
 
-    def __call__(self, form: Any, field: Field) -> None:
+    def __call__(self, _form: Any, field: Field) -> None:
         try:
             field.data = usernames.checked(field.data or "")
         except StepRefused as refused:
@@ -69,7 +75,7 @@ class GoodUsername:
 class GoodAddress:
     """A validator: an e-mail address as it can be kept and mailed."""
 
-    def __call__(self, form: Any, field: Field) -> None:
+    def __call__(self, _form: Any, field: Field) -> None:
         try:
             field.data = addresses.checked(field.data or "")
         except StepRefused as refused:
@@ -92,9 +98,7 @@ class SamePassword:
     def __call__(self, form: Any, field: Field) -> None:
         typed, again = form.password.data or "", field.data or ""
         if passwords.normalize(typed) != passwords.normalize(again):
-            raise ValidationError(
-                _l("The two passwords differ. Type the same one twice.")
-            )
+            raise ValidationError(_l("The two passwords differ. Type the same one twice."))
 
 
 def full_name_field() -> StringField:

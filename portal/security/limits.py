@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,9 +32,7 @@ def init_app(app: Flask) -> None:
     for limit in (sign_in_by_address, sign_in_by_account):
         view = limit(view)
     app.view_functions["security.login"] = view
-    app.view_functions["security.verify"] = by_account(
-        app.view_functions["security.verify"]
-    )
+    app.view_functions["security.verify"] = by_account(app.view_functions["security.verify"])
 
 
 def by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -45,12 +45,13 @@ def by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Limit POSTs that name one e-mail address, whoever sends them, known or not."""
+    """Limit what one e-mail address is mailed by forms, whoever sends them, known or not."""
     return limiter.limit(
         lambda: settings.current().limits.mails_to_one_address,
         key_func=lambda: _digest(canonical.email(request.form.get("email", ""))),
         methods=["POST"],
         scope="typed-address",
+        deduct_when=_succeeded,
     )(view)
 
 
@@ -80,15 +81,23 @@ def sign_in_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     )(view)
 
 
+def seconds_left() -> int:
+    """Seconds until the limit that was just hit lets the next attempt through."""
+    hit = limiter.current_limit
+    return max(1, math.ceil(hit.reset_at - time.time())) if hit else 60
+
+
+def _succeeded(response: Response) -> bool:
+    return response.status_code in (302, 303)
+
+
 def _failed(response: Response) -> bool:
-    return response.status_code != 302
+    return not _succeeded(response)
 
 
 def _tried_account() -> str:
     typed = request.form.get("identity", "")[:400].strip()
-    return _digest(
-        canonical.email(typed) if "@" in typed else canonical.username(typed)
-    )
+    return _digest(canonical.email(typed) if "@" in typed else canonical.username(typed))
 
 
 def _digest(text: str) -> str:

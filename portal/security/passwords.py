@@ -24,18 +24,14 @@ class PortalPasswordUtil(PasswordUtil):
     ) -> tuple[list[str] | None, str]:
         """The sentences of the rules that are broken (None when it is good), and the spelling."""
         broken = passwords.broken_rules(password, personal_of(kwargs.get("user")))
-        return [str(rule.sentence) for rule in broken] or None, passwords.normalize(
-            password
-        )
+        return [str(rule.sentence) for rule in broken] or None, passwords.normalize(password)
 
 
 def personal_of(user: User | None) -> Personal:
     """What a person's password must not be made of."""
     if user is None:
         return Personal()
-    return Personal(
-        full_name=user.full_name, username=user.username or "", email=user.email or ""
-    )
+    return Personal(full_name=user.full_name, username=user.username or "", email=user.email or "")
 
 
 def hashed(password: str) -> str:

@@ -13,11 +13,7 @@ def local_target(url: str | None) -> str | None:
     """
     if not url or len(url) > 2000 or not url.startswith("/"):
         return None
-    if (
-        url.startswith("//")
-        or "\\" in url
-        or any(ord(c) <= 32 or ord(c) == 127 for c in url)
-    ):
+    if url.startswith("//") or "\\" in url or any(ord(c) <= 32 or ord(c) == 127 for c in url):
         return None
     try:
         parts = urlsplit(url)

@@ -9,10 +9,10 @@ from flask_security.forms import LoginForm
 from flask_security.forms import VerifyForm as FlaskSecurityVerifyForm
 from wtforms import BooleanField, PasswordField, StringField, SubmitField
 
-from portal import i18n
 from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
+from portal.security.forms import Translated
 
 # What somebody who typed the right password may know of their account, and nobody else.
 _WHY_CLOSED = {
@@ -26,11 +26,9 @@ _WHY_CLOSED = {
 class SignInForm(LoginForm):
     """One field for username or e-mail. Strangers get one answer for every failure (M5, H)."""
 
-    class Meta(LoginForm.Meta):
-        def get_translations(self, form: Any) -> Any:
-            return i18n.form_translations()
+    Meta = Translated
 
-    email = None
+    email = None  # type: ignore[assignment]
     identity = StringField(_l("Username or e-mail"))
     password = PasswordField(_l("Password"))
     remember = BooleanField(_l("Keep me signed in on this device"))
@@ -63,9 +61,7 @@ class SignInForm(LoginForm):
     def _refuse_generically(self) -> bool:
         self.identity.errors, self.password.errors = [], []
         self.form_errors = [
-            _l(
-                "This username or e-mail and password do not match. Check both and try again."
-            )
+            _l("This username or e-mail and password do not match. Check both and try again.")
         ]
         return False
 
@@ -81,9 +77,7 @@ class SignInForm(LoginForm):
 class VerifyForm(FlaskSecurityVerifyForm):
     """The password once more, before something that matters."""
 
-    class Meta(FlaskSecurityVerifyForm.Meta):
-        def get_translations(self, form: Any) -> Any:
-            return i18n.form_translations()
+    Meta = Translated
 
     password = PasswordField(_l("Password"))
     submit = SubmitField(_l("Continue"))

@@ -1,4 +1,4 @@
-"""The steps of an account's life: what each leaves behind, what repeats quietly, what is refused."""
+"""The steps of an account's life: what each leaves behind, repeats quietly, and is refused."""
 
 import pytest
 from sqlalchemy import select
@@ -31,9 +31,7 @@ def test_approving_writes_one_line_of_audit_and_one_mail(a_user, reviewer):
     with transaction():
         approve(user, by=reviewer, level=level("standard"))
     with transaction():
-        approve(
-            user, by=reviewer, level=level("standard")
-        )  # the same step again is quiet
+        approve(user, by=reviewer, level=level("standard"))  # the same step again is quiet
 
     entry = entries(Action.APPROVED)
     assert [(line.about_id, line.by_id) for line in entry] == [(user.id, reviewer.id)]
@@ -135,9 +133,7 @@ def test_the_database_derives_the_same_status_as_the_facts(a_user):
     ]
 
     for user in made:
-        found = db.session.scalars(
-            select(User).where(User.status == user.status.value)
-        ).all()
+        found = db.session.scalars(select(User).where(User.status == user.status.value)).all()
         assert user in found
 
     assert {user.status for user in made} == set(Status) - {Status.ERASED}
