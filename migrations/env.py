@@ -39,7 +39,7 @@ def _check_foreign_keys(connection: Connection) -> None:
         raise RuntimeError(f"the migration left rows that point nowhere: {orphans[:5]}")
 
 
-def _is_ours(_object: object, name: str | None, kind: str, *_rest: object) -> bool:
+def _is_ours(_object: object, name: str | None, *_rest: object) -> bool:
     """Leave the search out of comparisons: only migrations know how each database does it."""
     found = name or ""
     return found != "ix_users_search_text" and not found.startswith("users_search")

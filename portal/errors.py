@@ -38,6 +38,4 @@ def decided_by(sentence: Any, *, by: User | None, at: datetime) -> AlreadyDecide
     `sentence` holds the placeholders %(who)s and %(when)s.
     """
     who = by.full_name if by else lazy_gettext("the portal")
-    return AlreadyDecided(
-        sentence % {"who": who, "when": format_datetime(at)}, by=by, at=at
-    )
+    return AlreadyDecided(sentence % {"who": who, "when": format_datetime(at)}, by=by, at=at)

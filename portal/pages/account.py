@@ -62,13 +62,9 @@ def account() -> ResponseReturnValue:
             )
         flash(_("Your preferences are saved."), "success")
         return redirect(url_for("pages.account"), 303)
-    return render_template(
-        "pages/account.html", form=form, user=me()
-    ), 400 if form.errors else 200
+    return render_template("pages/account.html", form=form, user=me()), 400 if form.errors else 200
 
 
 @cache
 def _time_zones() -> list[str]:
-    return sorted(
-        zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC"
-    )
+    return sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")

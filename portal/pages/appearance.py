@@ -44,9 +44,5 @@ def choose() -> ResponseReturnValue:
 
 def chosen() -> str:
     """The theme that this request is to be shown in."""
-    theme = (
-        current_user.theme
-        if current_user.is_authenticated
-        else request.cookies.get(COOKIE)
-    )
+    theme = current_user.theme if current_user.is_authenticated else request.cookies.get(COOKIE)
     return theme if theme in THEMES else "auto"

@@ -79,9 +79,7 @@ def confirm(token: str) -> ResponseReturnValue:
     form = ConfirmWithPasswordForm(user) if ask_password else ConfirmForm()
     if form.validate_on_submit():
         try:
-            _confirm(
-                user.id, hashed(form.password.data or "") if ask_password else None
-            )
+            _confirm(user.id, hashed(form.password.data or "") if ask_password else None)
         except StepRefused as refused:
             form.refuse(refused)
         else:
@@ -136,15 +134,9 @@ def _state(reading: Reading) -> str:
 
 def _resend(email: str) -> None:
     user = db.session.scalars(
-        select(User)
-        .filter_by(email_canonical=canonical.email(email))
-        .with_for_update(of=User)
+        select(User).filter_by(email_canonical=canonical.email(email)).with_for_update(of=User)
     ).one_or_none()
-    if (
-        user is None
-        or user.status is not Status.UNCONFIRMED
-        or confirmation.pause_left(user)
-    ):
+    if user is None or user.status is not Status.UNCONFIRMED or confirmation.pause_left(user):
         outbox.post_nothing()
         return
     confirmation.resend_confirmation(user, by=user)

@@ -153,9 +153,7 @@ def change_password() -> ResponseReturnValue:
             user = me_locked()
             credentials.change_password(user, password_hash=password_hash)
         _stay_signed_in(user)
-        flash(
-            _("Your password is changed. Every other device is signed out."), "success"
-        )
+        flash(_("Your password is changed. Every other device is signed out."), "success")
         return redirect(url_for("pages.account"), 303)
     return render_template(
         "pages/change_password.html", form=form, rules=password_rules()
@@ -170,9 +168,7 @@ def change_email() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with transaction():
-                credentials.ask_for_address_change(
-                    me_locked(), email=form.email.data or ""
-                )
+                credentials.ask_for_address_change(me_locked(), email=form.email.data or "")
         except StepRefused as refused:
             form.refuse(refused)
         else:
@@ -184,9 +180,7 @@ def change_email() -> ResponseReturnValue:
                 "success",
             )
             return redirect(url_for("pages.account"), 303)
-    return render_template(
-        "pages/change_email.html", form=form
-    ), 400 if form.errors else 200
+    return render_template("pages/change_email.html", form=form), 400 if form.errors else 200
 
 
 @pages.route("/change-email/<token>", methods=["GET", "POST"])
@@ -227,9 +221,7 @@ def change_username() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with transaction():
-                credentials.change_username(
-                    me_locked(), username=form.username.data or ""
-                )
+                credentials.change_username(me_locked(), username=form.username.data or "")
         except StepRefused as refused:
             form.refuse(refused)
         except IntegrityError:
@@ -237,9 +229,7 @@ def change_username() -> ResponseReturnValue:
         else:
             flash(_("Your username is changed."), "success")
             return redirect(url_for("pages.account"), 303)
-    return render_template(
-        "pages/change_username.html", form=form
-    ), 400 if form.errors else 200
+    return render_template("pages/change_username.html", form=form), 400 if form.errors else 200
 
 
 def _reset(user_id: int, token: str, password_hash: str) -> None:
@@ -256,7 +246,5 @@ def _has_another_owner(email: str) -> bool:
 
 def _stay_signed_in(user: User) -> None:
     """Give this browser a session of the new generation; all others have just ended."""
-    remembered = (
-        current_app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME) in request.cookies
-    )
+    remembered = current_app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME) in request.cookies
     login_user(user, remember=remembered)

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 def me() -> User:
     """The person who is signed in: the row itself, not Flask-Login's stand-in for it."""
-    return cast(User, current_user._get_current_object())
+    return cast("User", current_user._get_current_object())
 
 
 def me_locked() -> User:

@@ -26,7 +26,5 @@ def open_agent(agent_id: int) -> ResponseReturnValue:
     if agent is None or not agent.enabled:
         abort(404)
     if not catalogue.may_open(me(), agent):
-        return render_template(
-            "errors/level.html", agent=agent, level=agent.access_level
-        ), 403
+        return render_template("errors/level.html", agent=agent, level=agent.access_level), 403
     return redirect(agent.url, 303)

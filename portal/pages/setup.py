@@ -48,9 +48,7 @@ def setup(token: str) -> ResponseReturnValue:
     invitation = staff_invitation.find(token)
     state = invitation.state if invitation else InvitationState.INVALID
     if invitation is None or state is not InvitationState.READY:
-        return render_template(
-            "pages/setup.html", state=state.value, form=None, role=None
-        ), 400
+        return render_template("pages/setup.html", state=state.value, form=None, role=None), 400
 
     form = SetupForm(data={"email": invitation.email, "username": invitation.username})
     if form.validate_on_submit():

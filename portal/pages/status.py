@@ -61,18 +61,12 @@ def milestones(user: User) -> list[Milestone]:
     waiting = "stopped" if rejected else ("done" if decided else "current")
     return [
         Milestone("registered", _l("You registered"), user.registered_at, "done"),
-        Milestone(
-            "confirmed", _l("You confirmed your address"), user.confirmed_at, "done"
-        ),
+        Milestone("confirmed", _l("You confirmed your address"), user.confirmed_at, "done"),
         Milestone(
             "decided",
-            _l("We decided not to let you in")
-            if rejected
-            else _l("We review your registration"),
+            _l("We decided not to let you in") if rejected else _l("We review your registration"),
             decided,
             waiting,
         ),
-        Milestone(
-            "access", _l("You get access"), None, "done" if user.approved_at else "todo"
-        ),
+        Milestone("access", _l("You get access"), None, "done" if user.approved_at else "todo"),
     ]
