@@ -98,6 +98,7 @@ class AuditEntry(Model):
         Index("ix_audit_entries_action_at_id", "action", "at", "id"),
         Index("ix_audit_entries_about_id_at_id", "about_id", "at", "id"),
         Index("ix_audit_entries_by_id_at_id", "by_id", "at", "id"),
+        Index("ix_audit_entries_by_id_action_at_id", "by_id", "action", "at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

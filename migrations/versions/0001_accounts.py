@@ -180,6 +180,9 @@ def _make_tables() -> None:
     op.create_index("ix_users_registered_at_id", "users", ["registered_at", "id"])
     op.create_index("ix_users_search_text_beginning", "users", ["search_text"])
     op.create_index("ix_users_status_confirmed_at_id", "users", ["status", "confirmed_at", "id"])
+    op.create_index(
+        "ix_users_status_current_login_at_id", "users", ["status", "current_login_at", "id"]
+    )
     op.create_index("ix_users_status_registered_at_id", "users", ["status", "registered_at", "id"])
 
     op.create_table(
@@ -207,6 +210,9 @@ def _make_tables() -> None:
     op.create_index("ix_audit_entries_about_id_at_id", "audit_entries", ["about_id", "at", "id"])
     op.create_index("ix_audit_entries_action_at_id", "audit_entries", ["action", "at", "id"])
     op.create_index("ix_audit_entries_at_id", "audit_entries", ["at", "id"])
+    op.create_index(
+        "ix_audit_entries_by_id_action_at_id", "audit_entries", ["by_id", "action", "at", "id"]
+    )
     op.create_index("ix_audit_entries_by_id_at_id", "audit_entries", ["by_id", "at", "id"])
 
     op.create_table(

@@ -124,6 +124,7 @@ class User(Model, UserMixin):
         Index("ix_users_search_text_beginning", "search_text"),
         Index("ix_users_registered_at_id", "registered_at", "id"),
         Index("ix_users_current_login_at_id", "current_login_at", "id"),
+        Index("ix_users_status_current_login_at_id", "status", "current_login_at", "id"),
     )
     __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - SQLAlchemy reads it once
 
