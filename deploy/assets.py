@@ -38,7 +38,7 @@ def bring(*, tests: bool) -> None:
     manifest = _manifest()
     with _packages(development=tests) as packages:
         for entry in manifest["file"]:
-            _write(STATIC / entry["name"], _content(packages, entry))
+            _write(STATIC / entry["name"], _as_served(_content(packages, entry), entry))
         _write(STATIC / manifest["sprite"]["name"], _sprite(packages, manifest["sprite"]))
         if tests:
             for entry in manifest["test_file"]:
@@ -187,6 +187,18 @@ def _content(packages: Path, entry: dict[str, Any]) -> bytes:
     content = _source(packages, entry).read_bytes()
     if _hash(content) != entry["sha256"]:
         raise _differs(entry, f"sha256 {_hash(content)}")
+    return content
+
+
+def _as_served(content: bytes, entry: dict[str, Any]) -> bytes:
+    """Drop the link to a source map, which is not served; put it in a cascade layer if listed so.
+
+    A style sheet outside of layers would win over all of ours, which are in layers.
+    """
+    content = re.sub(rb"(/\*|//)# sourceMappingURL=.*", b"", content).rstrip() + b"\n"
+    if layer := entry.get("layer"):
+        charset = b'@charset "UTF-8";'
+        content = charset + b"@layer %s{" % layer.encode() + content.removeprefix(charset) + b"}\n"
     return content
 
 
