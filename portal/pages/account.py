@@ -13,12 +13,11 @@ from wtforms import RadioField, SelectField
 
 from portal import i18n
 from portal.accounts.preferences import change_preferences
-from portal.accounts.user import Communication
 from portal.database import transaction
 from portal.pages import pages
 from portal.pages.appearance import THEMES
 from portal.pages.doors import me, me_locked
-from portal.security.forms import PortalForm, full_name_field
+from portal.security.forms import PortalForm, choices, communication_field, full_name_field
 
 
 class PreferencesForm(PortalForm):
@@ -27,21 +26,15 @@ class PreferencesForm(PortalForm):
     full_name = full_name_field()
     language = SelectField(_l("Language"))
     time_zone = SelectField(_l("Time zone"))
-    communication = RadioField(
-        _l("Messages from agents"),
-        choices=[(choice.value, choice.label) for choice in Communication],
-    )
-    theme = RadioField(_l("Appearance"), choices=list(THEMES.items()))
+    communication = communication_field()
+    theme = RadioField(_l("Appearance"), choices=choices(THEMES.items()))
 
     def __init__(self) -> None:
         user = me()
         super().__init__(obj=user)
-        self.language.choices = i18n.language_menu()
-        zones = [
-            ("", _("The portal's time zone")),
-            *((zone, zone) for zone in _time_zones()),
-        ]
-        self.time_zone.choices = zones
+        self.language.choices = choices(i18n.language_menu())
+        zones = [("", _("The portal's time zone")), *((zone, zone) for zone in _time_zones())]
+        self.time_zone.choices = choices(zones)
 
 
 @pages.route("/account", methods=["GET", "POST"])

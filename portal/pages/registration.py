@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from wtforms import BooleanField, RadioField
+from wtforms import BooleanField
 from wtforms.validators import InputRequired
 
 from portal import clock, links, settings
@@ -26,6 +26,7 @@ from portal.security import limits
 from portal.security.forms import (
     NewPassword,
     PortalForm,
+    communication_field,
     email_field,
     full_name_field,
     reason_field,
@@ -44,11 +45,7 @@ class RegistrationForm(NewPassword, PortalForm):
     full_name = full_name_field()
     username = username_field()
     email = email_field()
-    communication = RadioField(
-        _l("Messages from agents"),
-        choices=[(choice.value, choice.label) for choice in Communication],
-        default=Communication.IMPORTANT.value,
-    )
+    communication = communication_field()
     reason = reason_field()
     accept_terms = BooleanField(
         _l("I accept the terms of use."),

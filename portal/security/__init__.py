@@ -11,7 +11,7 @@ from flask import Flask
 from flask_security import Security
 from flask_wtf.csrf import CSRFProtect
 
-from portal.security import config, gate, headers, limits, proxy, wild_input
+from portal.security import config, gate, headers, limits, proxy, sessions, wild_input
 from portal.security.datastore import Accounts
 from portal.security.passwords import PortalPasswordUtil
 from portal.security.sign_in import SignInForm, VerifyForm
@@ -33,5 +33,6 @@ def init_app(app: Flask) -> None:
         verify_form=VerifyForm,
         password_util_cls=PortalPasswordUtil,
     )
+    sessions.init_app(app)
     limits.init_app(app)
     headers.init_app(app)

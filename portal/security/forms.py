@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Field, PasswordField, StringField, TextAreaField, ValidationError
+from wtforms import Field, PasswordField, RadioField, StringField, TextAreaField, ValidationError
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Length
 
 from portal import i18n
 from portal.accounts import addresses, passwords, usernames
 from portal.accounts.passwords import Personal
+from portal.accounts.user import Communication
 from portal.errors import StepRefused
 
 # Bidirectional overrides and isolates: they make a name read as another one (UTS 39).
@@ -141,6 +144,20 @@ def reason_field() -> TextAreaField:
             Length(max=1000, message=_l("Shorten this to 1000 characters.")),
             PlainText(lines=True),
         ],
+    )
+
+
+def choices(of: Iterable[tuple[str, Any]]) -> list[SelectChoice]:
+    """What somebody chooses from: values and their words."""
+    return [SelectChoice(value, label) for value, label in of]
+
+
+def communication_field() -> RadioField:
+    """How much mail from agents somebody wants (M1, M12)."""
+    return RadioField(
+        _l("Messages from agents"),
+        choices=choices((each.value, each.label) for each in Communication),
+        default=Communication.IMPORTANT.value,
     )
 
 
