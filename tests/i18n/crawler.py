@@ -28,7 +28,9 @@ SPOKEN = {
     "placeholder",
     "title",
 }
+CODE = {"data-personal"}  # names of fields, for scripts
 BUTTONS = {"button", "reset", "submit"}
+ADDRESS = re.compile(r"https?://[^\s<>]*")
 LETTER = re.compile(r"[^\W\d_]")
 WORDS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]{2,}")
 
@@ -40,7 +42,7 @@ class Form:
     action: str
     method: str
     values: dict[str, str] = field(default_factory=dict)
-    asks: bool = False  # something can be typed into it
+    typed: list[str] = field(default_factory=list)  # the names of what can be typed into it
 
 
 class Page(HTMLParser):
@@ -97,7 +99,7 @@ class Page(HTMLParser):
             heard |= name == "value" and tag == "input" and attributes.get("type") in BUTTONS
             heard |= name == "content" and attributes.get("name") == "description"
             heard |= name.startswith("data-") and bool(WORDS.search(value))
-            if heard and value.strip():
+            if heard and name not in CODE and value.strip():
                 self.words.append((f"{tag}[{name}]", " ".join(value.split())))
 
     def _note_form(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -108,7 +110,8 @@ class Page(HTMLParser):
             kind = attributes.get("type", "text")
             typed = tag == "textarea" or kind in {"text", "email", "password", "search"}
             chosen = kind not in {"radio", "checkbox"} or "checked" in attributes
-            self.forms[-1].asks |= typed
+            if typed:
+                self.forms[-1].typed.append(attributes["name"])
             if tag == "input" and not typed and chosen:
                 self.forms[-1].values[attributes["name"]] = attributes.get("value", "on")
 
@@ -122,7 +125,7 @@ def untranslated(html: str, allowed: Iterable[str] = ()) -> list[str]:
     within = 0
     for place, text in Page(html).words:
         is_attribute = "[" in place
-        rest, depth = unbracketed(text, 0 if is_attribute else within)
+        rest, depth = unbracketed(ADDRESS.sub("", text), 0 if is_attribute else within)
         within = within if is_attribute else depth
         for data in sorted(allowed, key=len, reverse=True):
             rest = rest.replace(data, " ")
@@ -134,28 +137,25 @@ def untranslated(html: str, allowed: Iterable[str] = ()) -> list[str]:
 
 
 def addresses(
-    app: Flask, arguments: Mapping[str, Iterable[object]], besides: Iterable[str] = ()
-) -> Iterator[tuple[Rule, str]]:
+    app: Flask, samples: Mapping[str, Iterable[object]], besides: Iterable[str] = ()
+) -> Iterator[str]:
     """Every address that answers a GET, with each sample argument in turn.
 
     A sample is looked up as "endpoint.argument", then as "argument"; an address whose
     arguments have no sample is an error, so that a new page cannot slip past.
     """
-    with app.test_request_context():
-        adapter = app.create_url_adapter(None)
-        assert adapter is not None
-        for rule in app.url_map.iter_rules():
-            if "GET" not in (rule.methods or ()) or rule.endpoint in besides:
-                continue
+    adapter = app.create_url_adapter(None)
+    assert adapter is not None
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and rule.endpoint not in besides:
             names = sorted(rule.arguments - set(rule.defaults or ()))
-            samples = [_samples(rule, name, arguments) for name in names]
-            for values in product(*samples):
+            for values in product(*(_samples(rule, name, samples) for name in names)):
                 chosen = dict(zip(names, values, strict=True))
-                yield rule, adapter.build(rule.endpoint, chosen | dict(rule.defaults or {}))
+                yield adapter.build(rule.endpoint, chosen | dict(rule.defaults or {}))
 
 
-def _samples(rule: Rule, name: str, arguments: Mapping[str, Iterable[object]]) -> list[object]:
+def _samples(rule: Rule, name: str, samples: Mapping[str, Iterable[object]]) -> list[object]:
     for key in (f"{rule.endpoint}.{name}", name):
-        if key in arguments:
-            return list(arguments[key])
+        if key in samples:
+            return list(samples[key])
     raise AssertionError(f"no sample for {name!r} of {rule.endpoint} ({rule.rule})")

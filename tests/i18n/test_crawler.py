@@ -77,5 +77,5 @@ def test_a_form_is_found_with_what_it_would_send() -> None:
     )
 
     (form,) = page.forms
-    assert (form.action, form.method, form.asks) == ("/login", "post", True)
+    assert (form.action, form.method, form.typed) == ("/login", "post", ["identity"])
     assert form.values == {"csrf_token": "t"}

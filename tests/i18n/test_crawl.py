@@ -1,0 +1,282 @@
+"""Every page, form, error and mail is read in two languages that nobody speaks.
+
+Whatever shows outside of their brackets was never marked for translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import flask_admin.babel
+import pytest
+import time_machine
+from flask import Flask
+from markupsafe import escape
+
+from portal import clock, i18n, links
+from portal.accounts import staff_invitation
+from portal.accounts.access import AccessLevel
+from portal.accounts.roles import Role
+from portal.accounts.user import User
+from portal.agents.catalogue import Agent
+from portal.database import db, transaction
+from portal.mail import messages
+from portal.security.limits import limiter
+from tests.conftest import Browser, make_settings
+from tests.i18n import pseudo
+from tests.i18n.crawler import Page, addresses, untranslated
+from tests.people import PASSWORD, People, an_agent, person
+from wsgi import create_site
+
+# What answers with no page: files, and what machines ask.
+NO_PAGES = {"static", "health.alive", "health.ready", "mailbox.part", "mailbox.source"}
+# The product, its sender, and what stands in an address bar.
+NAMES = {"Portal", "portal@localhost"}
+WRONG = "7"  # too short for anything, and nothing that a translation should reach
+
+
+@dataclass
+class World:
+    """One of everything, so that no page is empty."""
+
+    visitors: dict[str, User | None]
+    samples: dict[str, list[object]]
+    data: set[str] = field(default_factory=set)
+
+
+@pytest.fixture(scope="module")
+def pseudo_catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pseudo.write_catalogues(tmp_path_factory.mktemp("pseudo"))
+
+
+@pytest.fixture(params=[pseudo.ACCENTED, pseudo.MIRRORED])
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def app(
+    language: str,
+    pseudo_catalogues: Path,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Flask]:
+    """The whole site, offered in one language that nobody speaks."""
+    monkeypatch.setattr(i18n, "TRANSLATIONS", str(pseudo_catalogues))
+    monkeypatch.setattr(i18n, "ADMIN_TRANSLATIONS", str(pseudo_catalogues))
+    monkeypatch.setattr(i18n, "SECURITY_I18N_DIRNAME", ["builtin", *[str(pseudo_catalogues)] * 2])
+    flask_admin.babel.domain.cache.clear()  # it belongs to the process, not to the site
+    settings = make_settings(tmp_path / "instance", database_url, PORTAL_LIMITS_ENABLED="false")
+    spoken = replace(settings.site, languages=(language,), default_language=language)
+    site = create_site(replace(settings, site=spoken))
+    with site.app_context():
+        limiter.reset()
+        yield site
+        db.session.remove()
+        db.engine.dispose()
+    flask_admin.babel.domain.cache.clear()
+
+
+@pytest.fixture
+def world(app: Flask, people: People) -> World:
+    """People of every status and role, an agent, a mail, and links in every state."""
+    zoe = "Zoë Quixote-Žižek"
+    pending = people.user(confirmed=True, reason="Zkq zkq.", full_name=zoe)
+    approved = people.user(approved="guest", full_name=zoe)
+    unconfirmed = people.user(full_name=zoe)
+    rejected = people.user(confirmed=True, rejected="Zkq rjk.", full_name=zoe)
+    people.user(suspended=True, full_name=zoe)
+    staff = {name: people.staff(name) for name in ("reviewer", "manager", "administrator")}
+    near, far = an_agent("Zkqx", requires="guest"), an_agent("Qkzx", requires="extended")
+    visitors = {"nobody": None, "pending": pending, "rejected": rejected, "approved": approved}
+
+    return World(
+        visitors=visitors | staff,
+        samples={
+            "agent_id": [near.id, far.id, 0],
+            "pages.confirm.token": [
+                *(_token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),
+                _expired(lambda: links.confirmation(unconfirmed)),
+                "nonsense",
+            ],
+            "pages.reset.token": [
+                _token(links.password_reset(approved)),
+                _expired(lambda: links.password_reset(approved)),
+                "nonsense",
+            ],
+            "pages.confirm_email_change.token": [
+                _token(links.change_of_address(approved, "zkq@example.org")),
+                _token(links.change_of_address(approved, str(pending.email))),
+                _expired(lambda: links.change_of_address(approved, "zkq@example.org")),
+                "nonsense",
+            ],
+            "pages.setup.token": [_invitation(), "nonsense"],
+            "letter_id": [0],
+        },
+        data=_data(),
+    )
+
+
+def test_every_page_is_translated(
+    language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
+) -> None:
+    found: dict[str, list[str]] = {}
+    seen = 0
+
+    for name, user in world.visitors.items():
+        browser = _browser_of(user, new_browser)
+        for address in [*addresses(app, world.samples, besides=NO_PAGES), "/nowhere"]:
+            answer = browser.get(address)
+            assert answer.status_code < 500, (name, address)
+            if answer.mimetype == "text/html" and answer.status_code not in (302, 303):
+                seen += 1
+                _check(answer.text, f"{name} {address}", language, world, found)
+
+    assert found == {}
+    assert seen > 50
+
+
+def test_every_form_complains_in_the_readers_language(
+    language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
+) -> None:
+    found: dict[str, list[str]] = {}
+    sent = 0
+
+    for name, user in world.visitors.items():
+        browser = _browser_of(user, new_browser)
+        for address in addresses(app, world.samples, besides=NO_PAGES):
+            answer = browser.get(address)
+            for form in Page(answer.text).forms if answer.mimetype == "text/html" else []:
+                if form.method == "post" and form.typed:
+                    for typed in ("", WRONG):
+                        sent += 1
+                        values = form.values | dict.fromkeys(form.typed, typed)
+                        answer = browser.post(
+                            form.action or address, data=values, follow_redirects=True
+                        )
+                        assert answer.status_code < 500, (name, address, typed)
+                        _check(answer.text, f"{name} {address} {typed!r}", language, world, found)
+
+    assert found == {}
+    assert sent > 10
+
+
+def test_every_failure_is_explained_in_the_readers_language(
+    language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
+) -> None:
+    found: dict[str, list[str]] = {}
+    browser = new_browser()
+    answers = [
+        browser.get("/nowhere"),
+        browser.post("/login", data={"identity": "zkq", "password": "zkq"}),  # no token
+        browser.delete("/terms"),
+        browser.submit("/login", identity="zkq", password="zkq"),
+    ]
+
+    for answer in answers:
+        _check(answer.text, answer.request.path, language, world, found)
+
+    assert [answer.status_code for answer in answers[:3]] == [404, 400, 405]
+    assert found == {}
+
+
+def test_every_mail_is_translated(language: str, app: Flask, world: World) -> None:
+    found: dict[str, list[str]] = {}
+
+    for letter in _letters(world):
+        place = letter.kind
+        _check(letter.html, place, language, world, found)
+        text = f"<html lang='{i18n.tag(language)}'><p>{escape(letter.subject)}</p>"
+        for line in letter.text.splitlines():
+            text += "" if line.startswith("http") else f"<p>{escape(line)}</p>"
+        _check(text, f"{place} as text", language, world, found, whole=False)
+
+    assert found == {}
+
+
+def _letters(world: World) -> list[Any]:
+    """Each mail there is; one that is not written here fails the test."""
+    user = world.visitors["approved"]
+    assert user is not None
+    now = clock.now()
+    alone = ("confirmation", "confirmation_again", "already_registered", "waiting", "welcome")
+    alone += ("reinstated", "password_reset", "password_changed")
+    written = {name: getattr(messages, name)(user) for name in alone} | {
+        "username_taken": messages.username_taken(
+            to=str(user.email),
+            full_name=str(user.full_name),
+            language="en",
+            username="zkq",
+            link=links.registration_draft(full_name="zkq"),
+        ),
+        "rejected": messages.rejected(user, "Zkq rjk."),
+        "access_changed": messages.access_changed(user, "guest", "extended"),
+        "suspended": messages.suspended(user, "Zkq rjk."),
+        "erased": messages.erased(to=str(user.email), full_name=str(user.full_name), language="en"),
+        "address_change": messages.address_change(user, "zkq@example.org"),
+        "address_change_asked": messages.address_change_asked(user, "zkq@example.org"),
+        "address_changed": messages.address_changed(user, "zkq@example.org"),
+        "username_changed": messages.username_changed(user, "zkq"),
+        "registrations_waiting": messages.registrations_waiting(user, 3, now),
+    }
+    folders = Path(i18n.__file__).parent.parent / "templates" / "mail"
+    assert set(written) == {path.name for path in folders.iterdir() if path.is_dir()}
+    return list(written.values())
+
+
+def _check(
+    html: str,
+    place: str,
+    language: str,
+    world: World,
+    found: dict[str, list[str]],
+    *,
+    whole: bool = True,
+) -> None:
+    """Note what a page says outside of brackets, under the first place that says it."""
+    page = Page(html)
+    wanted = (i18n.tag(language), i18n.direction(language))
+    if whole and (page.language, page.direction) != wanted:
+        found.setdefault(f"{page.language} {page.direction}", []).append(place)
+    for words in untranslated(html, NAMES | world.data | {i18n.own_name(language)}):
+        places = found.setdefault(words, [])
+        if not places:
+            places.append(place)
+
+
+def _browser_of(user: User | None, new_browser: Callable[[], Browser]) -> Browser:
+    browser = new_browser()
+    if user is not None:
+        browser.sign_in(person(user))
+    return browser
+
+
+def _token(link: str) -> str:
+    return link.rsplit("/", 1)[1]
+
+
+def _expired(link: Callable[[], str]) -> str:
+    with time_machine.travel(clock.now() - timedelta(days=9)):
+        return _token(link())
+
+
+def _invitation() -> str:
+    with transaction():
+        role = db.session.scalars(db.select(Role).filter_by(name="reviewer")).one()
+        return staff_invitation.invite(role=role)
+
+
+def _data() -> set[str]:
+    """What people and rows are called: shown as it is, in every language."""
+    words = {PASSWORD, "Zkq zkq.", "Zkq rjk.", "zkq@example.org", "zkq"}
+    for user in db.session.scalars(db.select(User)):
+        words |= {str(user.full_name), str(user.username), str(user.email)}
+    for kind in (AccessLevel, Role, Agent):
+        for row in db.session.scalars(db.select(kind)):
+            words |= {str(row.name), str(row.description)}
+    return words - {"None", ""}
