@@ -23,8 +23,9 @@ from portal import clock, settings
 TRANSLATIONS = str(Path(__file__).resolve().parent.parent / "translations")
 
 # What the libraries are told, so that our words fill the gaps of theirs.
-SECURITY_I18N_DOMAIN = "flask_security;messages"
-SECURITY_I18N_DIRNAME = ["builtin", TRANSLATIONS]
+# Flask-Security takes a domain for each folder, in the same order; the last one wins.
+SECURITY_I18N_DOMAIN = "flask_security;flask_security;messages"
+SECURITY_I18N_DIRNAME = ["builtin", TRANSLATIONS, TRANSLATIONS]
 ADMIN_TRANSLATIONS = TRANSLATIONS
 
 COOKIE = "language"
