@@ -15,6 +15,7 @@ export function watch(field) {
   const rules = [...field.querySelectorAll("[data-rule]")];
   const number = new Intl.NumberFormat(document.documentElement.lang);
   const minimum = Number(dataset.minimumLength);
+  const unknown = !dataset.personal && !dataset.words; // whose password it is
   let estimate;
   let pause;
   let said = "";
@@ -53,7 +54,7 @@ export function watch(field) {
     let known = 0;
     for (const rule of rules) {
       const test = tests[rule.dataset.rule];
-      if (!test || (rule.dataset.rule === "guessable" && !estimate)) continue;
+      if (!test || (rule.dataset.rule === "guessable" && !estimate) || (rule.dataset.rule === "personal" && unknown)) continue;
       const kept = Boolean(text) && Boolean(test(text, strength));
       known += 1;
       met += kept;
@@ -63,6 +64,8 @@ export function watch(field) {
         rule.append(Object.assign(document.createElement("span"), { className: "rule-said visually-hidden", textContent: texts.met }));
       }
     }
+
+    if (met && met === known) input.dispatchEvent(new Event("right"));
 
     field.querySelector("[data-strength]").hidden = !strength;
     let sentence = "";

@@ -47,8 +47,10 @@ function checkFields() {
     const input = field.querySelector("input:not([type=hidden]), textarea, select");
     if (!input) continue;
     const wrong = () => !input.validity.valid;
-    input.addEventListener("input", () => {
-      if (!wrong() && !field.querySelector("[type=password]")) say(field, input, "");
+    // A new password knows by itself when it is right, and says so.
+    const enough = field.hasAttribute("data-new-password") ? "right" : "input";
+    input.addEventListener(enough, () => {
+      if (!wrong()) say(field, input, "");
     });
     if (field.dataset.email) {
       input.addEventListener("blur", () => {
