@@ -51,17 +51,28 @@ def change_access_level(user: User, *, to: AccessLevel, by: User | None) -> None
     before = user.access_level
     if before is not None and before.id == to.id:
         return
-    if user.status is not Status.APPROVED or before is None:
-        raise StepRefused(_l("Only approved accounts have an access level."))
-    authority.must_outrank(by, user)
+    before = must_be_changeable(user, by=by)
     authority.must_be_granted(by, to)
-    authority.must_be_granted(by, before)
 
     user.access_level = to
     if not to.opens(before):
         user.end_sessions()
     audit.record(Action.ACCESS_CHANGED, about=user, by=by, before=before.name, after=to.name)
     outbox.post(messages.access_changed(user, before.name, to.name))
+
+
+def must_be_changeable(user: User, *, by: User | None) -> AccessLevel:
+    """Refuse to change how far somebody gets, to whatever level. Returns the level they have.
+
+    Raises:
+        StepRefused: the account is not approved; it is oneself or somebody above; the level
+            that would be taken away is above what the giver's roles may give.
+    """
+    if user.status is not Status.APPROVED or user.access_level is None:
+        raise StepRefused(_l("Only approved accounts have an access level."))
+    authority.must_outrank(by, user)
+    authority.must_be_granted(by, user.access_level)
+    return user.access_level
 
 
 def levels() -> list[AccessLevel]:

@@ -35,11 +35,7 @@ def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
         return
     if user.status is Status.APPROVED:
         raise _decided(user, _l("%(who)s approved this at another level on %(when)s."))
-    if user.status is Status.REJECTED:
-        raise _decided(user, _l("%(who)s rejected this on %(when)s. Reopen it first."))
-    if user.status is not Status.PENDING:
-        raise StepRefused(_why_not_pending(user))
-    authority.must_outrank(by, user)
+    must_be_approvable(user, by=by)
     authority.must_be_granted(by, level)
 
     user.approved_at = clock.now()
@@ -47,6 +43,23 @@ def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
     audit.record(Action.APPROVED, about=user, by=by, level=level.name)
     notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
     outbox.post(messages.welcome(user))
+
+
+def must_be_approvable(user: User, *, by: User | None) -> None:
+    """Refuse to approve, at whatever level.
+
+    Raises:
+        AlreadyDecided: somebody approved or rejected it.
+        StepRefused: the address is unconfirmed; the account is suspended or erased; it is
+            oneself or somebody above.
+    """
+    if user.status is Status.APPROVED:
+        raise _decided(user, _l("%(who)s approved this on %(when)s."))
+    if user.status is Status.REJECTED:
+        raise _decided(user, _l("%(who)s rejected this on %(when)s. Reopen it first."))
+    if user.status is not Status.PENDING:
+        raise StepRefused(_why_not_pending(user))
+    authority.must_outrank(by, user)
 
 
 def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) -> None:
@@ -62,11 +75,7 @@ def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) 
         return
     if user.status is Status.REJECTED:
         raise _decided(user, _l("%(who)s rejected this for another reason on %(when)s."))
-    if user.status is Status.APPROVED:
-        raise _decided(user, _l("%(who)s approved this on %(when)s. Suspend the account instead."))
-    if user.status not in (Status.PENDING, Status.UNCONFIRMED):
-        raise StepRefused(_why_not_pending(user))
-    authority.must_outrank(by, user)
+    must_be_rejectable(user, by=by)
 
     # Nobody proved that an unconfirmed address is theirs: it may belong to a stranger.
     tell = tell and user.status is Status.PENDING
@@ -78,21 +87,46 @@ def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) 
         outbox.post(messages.rejected(user, reason))
 
 
+def must_be_rejectable(user: User, *, by: User | None) -> None:
+    """Refuse to reject, for whatever reason.
+
+    Raises:
+        AlreadyDecided: somebody approved or rejected it.
+        StepRefused: the account is suspended or erased; it is oneself or somebody above.
+    """
+    if user.status is Status.REJECTED:
+        raise _decided(user, _l("%(who)s rejected this on %(when)s."))
+    if user.status is Status.APPROVED:
+        raise _decided(user, _l("%(who)s approved this on %(when)s. Suspend the account instead."))
+    if user.status not in (Status.PENDING, Status.UNCONFIRMED):
+        raise StepRefused(_why_not_pending(user))
+    authority.must_outrank(by, user)
+
+
 def reopen(user: User, *, by: User | None) -> None:
     """Take a rejection back, so that the registration can be decided again.
 
     Raises:
         StepRefused: it is not rejected; it is oneself.
     """
-    if user.status is not Status.REJECTED:
-        raise StepRefused(_l("Only a rejected registration can be reopened."))
-    authority.must_outrank(by, user)
+    must_be_reopenable(user, by=by)
 
     user.rejected_at = None
     user.rejection_reason = ""
     audit.record(Action.REOPENED, about=user, by=by)
     if user.confirmed_at is not None:
         notifications.raise_for(user, Kind.NEW_REGISTRATION)
+
+
+def must_be_reopenable(user: User, *, by: User | None) -> None:
+    """Refuse to reopen.
+
+    Raises:
+        StepRefused: it is not rejected; it is oneself or somebody above.
+    """
+    if user.status is not Status.REJECTED:
+        raise StepRefused(_l("Only a rejected registration can be reopened."))
+    authority.must_outrank(by, user)
 
 
 def edit_reason(user: User, *, reason: str) -> None:

@@ -46,6 +46,19 @@ def resend_confirmation(user: User, *, by: User | None) -> None:
     Raises:
         StepRefused: the address is confirmed already, or the last mail is too fresh.
     """
+    must_be_resendable(user)
+
+    user.confirmation_mailed_at = clock.now()
+    audit.record(Action.CONFIRMATION_RESENT, about=user, by=by)
+    outbox.post(messages.confirmation(user))
+
+
+def must_be_resendable(user: User) -> None:
+    """Refuse to mail another link.
+
+    Raises:
+        StepRefused: the address is confirmed already, or the last mail is too fresh.
+    """
     if user.status is not Status.UNCONFIRMED:
         raise StepRefused(_l("This address is not waiting for a confirmation."))
     if pause_left(user) > 0:
@@ -55,10 +68,6 @@ def resend_confirmation(user: User, *, by: User | None) -> None:
                 seconds=pause_left(user),
             )
         )
-
-    user.confirmation_mailed_at = clock.now()
-    audit.record(Action.CONFIRMATION_RESENT, about=user, by=by)
-    outbox.post(messages.confirmation(user))
 
 
 def pause_left(user: User) -> int:

@@ -27,10 +27,7 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
     """
     if user.status is Status.ERASED:
         return
-    if user.status is Status.APPROVED:
-        raise StepRefused(_l("Suspend the account before you erase it."))
-    if by is not None and by.id != user.id:
-        authority.must_outrank(by, user)
+    must_be_erasable(user, by=by)
 
     was_confirmed, email = user.confirmed_at is not None, user.email
     if tell and was_confirmed and email:
@@ -41,6 +38,20 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
     user.roles = []
     user.end_sessions()
     _forget(user)
+
+
+def must_be_erasable(user: User, *, by: User | None) -> None:
+    """Refuse to erase. One's own account one may erase.
+
+    Raises:
+        StepRefused: the account is erased; it is still approved (suspend it first); somebody above.
+    """
+    if user.status is Status.ERASED:
+        raise StepRefused(_l("This account was erased."))
+    if user.status is Status.APPROVED:
+        raise StepRefused(_l("Suspend the account before you erase it."))
+    if by is not None and by.id != user.id:
+        authority.must_outrank(by, user)
 
 
 def erase_unconfirmed(limit: int = 500) -> int:
@@ -78,3 +89,4 @@ def _forget(user: User) -> None:
     user.time_zone = ""
     user.last_login_ip = None
     user.current_login_ip = None
+    user.access_level = None  # or the level could never be removed

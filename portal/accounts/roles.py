@@ -78,7 +78,7 @@ def change_roles(user: User, *, to: Iterable[Role], by: User | None) -> None:
     before = sorted(user.roles, key=lambda role: role.rank)
     if wanted == before:
         return
-    authority.must_outrank(by, user)
+    must_be_changeable(user, by=by)
     if by is not None and any(role.rank > by.rank for role in set(wanted) ^ set(before)):
         raise StepRefused(_l("You cannot give or take a role above your own."))
     if wanted and user.status is not Status.APPROVED:
@@ -100,6 +100,18 @@ def change_roles(user: User, *, to: Iterable[Role], by: User | None) -> None:
     )
 
 
+def must_be_changeable(user: User, *, by: User | None) -> None:
+    """Refuse to change somebody's roles, to whatever roles.
+
+    Raises:
+        StepRefused: it is oneself, or somebody above; there is no role to take and the account
+            is not approved.
+    """
+    authority.must_outrank(by, user)
+    if user.status is not Status.APPROVED and not user.roles:
+        raise StepRefused(_l("Roles are for approved accounts. Approve the account first."))
+
+
 def edit_role(
     role: Role,
     *,
@@ -115,8 +127,7 @@ def edit_role(
             would no longer administer.
     """
     chosen = sorted({Permission(permission).value for permission in permissions})
-    if role in by.roles or role.rank > by.rank:
-        raise StepRefused(_l("You cannot edit a role of your own or one above it."))
+    must_be_editable(role, by=by)
     if role.name == ADMINISTRATOR and Permission.ADMINISTER.value not in chosen:
         raise StepRefused(_l("The administrator role must keep its permission to administer."))
     before = {
@@ -131,6 +142,16 @@ def edit_role(
     role.permissions = chosen
     role.grants_up_to = grants_up_to
     audit.record(Action.ROLE_EDITED, by=by, role=role.name, before=before, after=after)
+
+
+def must_be_editable(role: Role, *, by: User) -> None:
+    """Refuse to edit a role.
+
+    Raises:
+        StepRefused: it is the editor's own role, or one above it.
+    """
+    if role in by.roles or role.rank > by.rank:
+        raise StepRefused(_l("You cannot edit a role of your own or one above it."))
 
 
 def administrator_role() -> Role:

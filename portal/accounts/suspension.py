@@ -21,9 +21,7 @@ def suspend(user: User, *, by: User | None, reason: str = "") -> None:
     """
     if user.status is Status.SUSPENDED:
         return
-    if user.status is not Status.APPROVED:
-        raise StepRefused(_l("Only an approved account can be suspended."))
-    authority.must_outrank(by, user)
+    must_be_suspendable(user, by=by)
     if roles.is_administrator(user):
         roles.must_leave_an_administrator(user)
 
@@ -31,6 +29,17 @@ def suspend(user: User, *, by: User | None, reason: str = "") -> None:
     user.end_sessions()
     audit.record(Action.SUSPENDED, about=user, by=by, reason=reason)
     outbox.post(messages.suspended(user, reason))
+
+
+def must_be_suspendable(user: User, *, by: User | None) -> None:
+    """Refuse to suspend. Whether it is the last administrator, the step itself looks at last.
+
+    Raises:
+        StepRefused: the account is not approved; it is oneself or somebody above.
+    """
+    if user.status is not Status.APPROVED:
+        raise StepRefused(_l("Only an approved account can be suspended."))
+    authority.must_outrank(by, user)
 
 
 def reinstate(user: User, *, by: User | None) -> None:
@@ -41,11 +50,20 @@ def reinstate(user: User, *, by: User | None) -> None:
     """
     if user.status is Status.APPROVED:
         return
-    if user.status is not Status.SUSPENDED:
-        raise StepRefused(_l("Only a suspended account can be reinstated."))
-    authority.must_outrank(by, user)
+    must_be_reinstatable(user, by=by)
 
     user.suspended_at = None
     user.end_sessions()
     audit.record(Action.REINSTATED, about=user, by=by)
     outbox.post(messages.reinstated(user))
+
+
+def must_be_reinstatable(user: User, *, by: User | None) -> None:
+    """Refuse to reinstate.
+
+    Raises:
+        StepRefused: it is not suspended; it is oneself or somebody above.
+    """
+    if user.status is not Status.SUSPENDED:
+        raise StepRefused(_l("Only a suspended account can be reinstated."))
+    authority.must_outrank(by, user)
