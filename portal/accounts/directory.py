@@ -6,12 +6,8 @@ counts stop at `COUNTED` and say "more than" beyond it.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, cast
 
@@ -27,14 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, joinedload, raiseload
 
-from portal import clock
+from portal import clock, paging
 from portal.accounts import canonical
 from portal.accounts.user import Status, User
 from portal.audit import AuditEntry
 from portal.database import db
-
-COUNTED = 10_000
-PER_PAGE = 50
+from portal.paging import COUNTED, PER_PAGE, Keyset, Page
 
 
 class Order(Enum):
@@ -56,41 +50,6 @@ class Order(Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page of a list, with the cursors that lead to its neighbours (None at an end)."""
-
-    users: Sequence[User] = field(default_factory=list)
-    before: str | None = None
-    after: str | None = None
-
-
-class Cursor:
-    """A place in a list, as opaque text for an URL: direction, sort key and id."""
-
-    @staticmethod
-    def write(direction: str, user: User, order: Order) -> str:
-        """The place just before or after this row."""
-        moment = getattr(user, order.value[0])
-        plain = json.dumps([direction, moment.isoformat() if moment else None, user.id])
-        return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
-
-    @staticmethod
-    def read(typed: str) -> tuple[str, datetime, int] | None:
-        """The place an URL names, or None when it names none (a wild parameter)."""
-        try:
-            padded = typed.encode("ascii") + b"=" * (-len(typed) % 4)
-            direction, moment, identity = json.loads(base64.urlsafe_b64decode(padded))
-            if direction not in ("before", "after") or not isinstance(identity, int):
-                return None
-            parsed = datetime.fromisoformat(moment)
-        except (ValueError, TypeError, UnicodeError, binascii.Error, RecursionError):
-            return None
-        if parsed.tzinfo is None or not 0 < identity < 2**31:
-            return None
-        return direction, parsed.astimezone(UTC), identity
-
-
 def page(
     *,
     status: Status | None = None,
@@ -98,45 +57,31 @@ def page(
     order: Order = Order.NEWEST_REGISTRATION,
     cursor: str = "",
     per_page: int = PER_PAGE,
-) -> Page:
+) -> Page[User]:
     """One page of accounts: at most three queries, whatever the number of accounts.
 
     `search` finds any fragment of name, address or username; fewer than three characters
     find beginnings of addresses and usernames. A cursor that means nothing shows the first page.
     """
+    keyset = Keyset(
+        order.column, User.id, descending=order.descending, cursor=cursor, per_page=per_page
+    )
     query = _matching(status, search)
     if order in (Order.LATEST_SIGN_IN, Order.OLDEST_CONFIRMATION):
         query = query.where(order.column.is_not(None))
-    place = Cursor.read(cursor) if cursor else None
-    backwards = place is not None and place[0] == "before"
-    descending = order.descending != backwards
-    if place is not None:
-        _, moment, identity = place
-        query = query.where(_beyond(order.column, (moment, identity), descending=descending))
-    query = query.order_by(
-        *((order.column.desc(), User.id.desc()) if descending else (order.column, User.id))
-    )
-    users: list[User] = list(db.session.scalars(query.limit(per_page + 1)).unique())
-    more = len(users) > per_page
-    users = users[:per_page]
-    if backwards:
-        users.reverse()
-    if not users:
-        return Page()
-    has_before = more if backwards else place is not None
-    has_after = place is not None if backwards else more
-    return Page(
-        users=users,
-        before=Cursor.write("before", users[0], order) if has_before else None,
-        after=Cursor.write("after", users[-1], order) if has_after else None,
-    )
+    return keyset.page(query)
+
+
+def named(ids: Sequence[int]) -> list[User]:
+    """The accounts with these ids, in this order; those that do not exist are left out."""
+    found = db.session.scalars(select(User).where(User.id.in_(ids))).unique()
+    by_id = {user.id: user for user in found}
+    return [by_id[user_id] for user_id in ids if user_id in by_id]
 
 
 def count(*, status: Status | None = None, search: str = "") -> int:
     """How many accounts match, counted up to `COUNTED` + 1, which means "more than"."""
-    inner = _matching(status, search).with_only_columns(User.id).order_by(None)
-    limited = inner.limit(COUNTED + 1).subquery()
-    return db.session.scalar(select(func.count()).select_from(limited)) or 0
+    return paging.count(_matching(status, search), User.id)
 
 
 def counts_by_status() -> dict[Status, int]:
@@ -223,15 +168,3 @@ def _contains(term: str) -> ColumnElement[bool]:
 
 def _begins(column: InstrumentedAttribute[Any], term: str) -> ColumnElement[bool]:
     return and_(column >= term, column < term + "\U0010ffff")
-
-
-def _beyond(
-    column: InstrumentedAttribute[datetime],
-    edge: tuple[datetime, int],
-    *,
-    descending: bool,
-) -> ColumnElement[bool]:
-    moment, identity = edge
-    if descending:
-        return and_(column <= moment, or_(column < moment, User.id < identity))
-    return and_(column >= moment, or_(column > moment, User.id > identity))
