@@ -33,15 +33,13 @@ class Personal:
     email: str = ""
 
     def words(self) -> list[str]:
-        """Their parts of three characters and more, folded."""
-        parts = re.split(r"[\s@._+-]+", f"{self.full_name} {self.username} {self.email}")
-        whole = (
-            self.full_name,
-            self.username,
-            self.email,
-            self.email.partition("@")[0],
+        """Their parts of three characters and more, spelled as passwords are, and folded."""
+        name, username, email = (
+            normalize(part).casefold() for part in (self.full_name, self.username, self.email)
         )
-        return sorted({part.casefold() for part in (*parts, *whole) if len(part) >= 3})
+        parts = re.split(r"[\s@._+-]+", f"{name} {username} {email}")
+        whole = (name, username, email, email.partition("@")[0])
+        return sorted({part for part in (*parts, *whole) if len(part) >= 3})
 
 
 @dataclass(frozen=True)
