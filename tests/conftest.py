@@ -35,8 +35,9 @@ SECRETS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark that runs a test on both databases."""
+    """Name the marks of ours."""
     config.addinivalue_line("markers", "both_databases: runs on SQLite and on PostgreSQL")
+    config.addinivalue_line("markers", "settings(PORTAL_X=...): environment of the site under test")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -137,9 +138,15 @@ def database_url(
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The whole site on a database of its own, with an app context open."""
-    site = create_site(make_settings(tmp_path / "instance", database_url))
+def app(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The whole site on a database of its own, with an app context open.
+
+    A mark `settings(PORTAL_PUBLIC_URL="https://...")` gives it an environment of its own.
+    """
+    environ: dict[str, str] = {}
+    for mark in reversed(list(request.node.iter_markers("settings"))):
+        environ |= mark.kwargs
+    site = create_site(make_settings(tmp_path / "instance", database_url, **environ))
     with site.app_context():
         limiter.reset()
         yield site
