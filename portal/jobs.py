@@ -110,7 +110,7 @@ class Json(Serializer):
 
 
 def open_queue(of: Settings, *, patience: float) -> Huey:
-    """Open the queue of these settings: a file of its own, or Redis. Waits up to `patience` seconds."""
+    """Open the queue: a file of its own, or Redis. Waits up to `patience` seconds for it."""
     common = {"serializer": Json(), "results": False}
     if of.redis.url:
         pool = ConnectionPool.from_url(
@@ -216,7 +216,7 @@ def _beat(app: Flask) -> None:
             log.warning("the heartbeat could not be written (%s)", _name(trouble))
 
 
-class Threads(huey.consumer.Worker):  # type: ignore[misc]
+class Threads(huey.consumer.Worker):
     """What waits for the bell. A queue that is away is said in one line, and asked again."""
 
     def loop(self, now: datetime | None = None) -> None:
@@ -240,7 +240,7 @@ class Threads(huey.consumer.Worker):  # type: ignore[misc]
             log.exception("a task failed; the sweep will come back to it")
 
 
-class Rounds(huey.consumer.Scheduler):  # type: ignore[misc]
+class Rounds(huey.consumer.Scheduler):
     """What comes round by the clock, done here and not through the queue.
 
     So it goes on when the queue is away, and two of the same never overlap.
@@ -258,7 +258,7 @@ class Rounds(huey.consumer.Scheduler):  # type: ignore[misc]
         self.stop_flag.wait(1)
 
 
-class Consumer(huey.consumer.Consumer):  # type: ignore[misc]
+class Consumer(huey.consumer.Consumer):
     """Huey's consumer, stopped gently by either signal and however often it comes."""
 
     worker_class = Threads
@@ -280,7 +280,7 @@ class Consumer(huey.consumer.Consumer):  # type: ignore[misc]
         return checked
 
     def _set_signal_handlers(self) -> None:
-        """Keep ours: Huey would abort a running task on one signal, and on the second of the other."""
+        """Keep ours: Huey aborts a running task on SIGTERM, and on a second SIGINT."""
 
 
 def _every(pause: timedelta) -> Callable[[datetime], bool]:

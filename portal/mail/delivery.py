@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -115,10 +116,11 @@ def _hand_over(mail: Lease, connection: BaseEmailBackend) -> None:
     except DeliveryProblem:
         connection.close()
         raise
-    except Exception:
-        # A mail that trips over our own code must not hold up the others behind it. Only the
-        # number of the mail goes to the log, never what it says or to whom.
-        log.exception("mail %s could not be handed over", mail.mail_id)
+    except Exception as bug:
+        # A mail that trips over our own code must not hold up the others behind it. Where it
+        # tripped goes to the log, never what it says or to whom, as the error's text might.
+        place = "".join(traceback.format_tb(bug.__traceback__))
+        log.error("mail %s met a %s:\n%s", mail.mail_id, type(bug).__name__, place)
         connection.close()
         raise NotNow(Trouble.UNEXPECTED) from None
 

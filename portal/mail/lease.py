@@ -76,7 +76,7 @@ def mark_delivered(lease: Lease) -> None:
 
 
 def mark_failed(lease: Lease, problem: DeliveryProblem) -> None:
-    """Write down that this mail will never arrive. Its body stays for staff to try again. Commits."""
+    """Write down that this mail will not arrive. Its body stays for a later try. Commits."""
     _persistently(
         lambda: _mark(
             *_still(lease), failed_at=clock.now(), lease_until=None, last_error=str(problem)
@@ -197,7 +197,8 @@ def _persistently(mark: Callable[[], None]) -> None:
     """A mark that gets lost means a second copy of a mail: try again while the database is busy."""
     for tries_left in reversed(range(MARK_TRIES)):
         try:
-            return mark()
+            mark()
+            break
         except OperationalError:
             if not tries_left:
                 raise

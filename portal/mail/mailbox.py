@@ -20,7 +20,7 @@ from portal.database import UtcDateTime, db, transaction
 KEPT = timedelta(days=1)
 
 # What a proxy in front of us would add. Through one, the mailbox is open to others.
-FORWARDING_HEADERS = ("Forwarded", "X-Real-IP", "Via")
+FORWARDING_HEADERS = ("forwarded", "x-real-ip", "via")
 FORWARDING_PREFIX = "x-forwarded-"
 
 
@@ -47,7 +47,7 @@ class CapturedMail(db.Model):
     def part(self, kind: str) -> str:
         """The letter's text ("plain") or HTML ("html"); empty where it has none."""
         body = self.parsed().get_body((kind,))
-        return str(body.get_content()) if body is not None else ""
+        return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
 
 
 class EmailBackend(BaseEmailBackend):
@@ -75,8 +75,8 @@ class EmailBackend(BaseEmailBackend):
 def available(request: Request) -> bool:
     """Whether this request may see the mailbox: only from this very machine, through no proxy."""
     return settings.current().mailbox_enabled and not any(
-        name in FORWARDING_HEADERS or name.lower().startswith(FORWARDING_PREFIX)
-        for name in request.headers.keys()  # noqa: SIM118 - pairs otherwise
+        name.lower() in FORWARDING_HEADERS or name.lower().startswith(FORWARDING_PREFIX)
+        for name, _value in request.headers
     )
 
 

@@ -80,5 +80,5 @@ def end() -> None:
 
 def growing(times: int, *, first: timedelta, longest: timedelta) -> timedelta:
     """How long to wait the n-th time: twice as long each time up to a limit, never in step."""
-    pause = min(first * 2 ** min(times - 1, 20), longest)
+    pause: timedelta = min(first * 2 ** min(times - 1, 20), longest)
     return pause * random.uniform(1 - JITTER, 1 + JITTER)

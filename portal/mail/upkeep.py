@@ -18,7 +18,7 @@ BATCH = 1000  # so that the write lock is held for moments, however much there i
 
 
 def purge() -> None:
-    """Throw away old decoys, texts that are of no use, and addresses of nobody's account. Commits."""
+    """Throw away old decoys, useless texts, and addresses without an account. Commits."""
     now = clock.now()
     decoys = Mail.stands(MailState.DROPPED) & Mail.recipient.is_(None) & Mail.user_id.is_(None)
     _in_batches(decoys & (Mail.dropped_at < now - DECOYS_KEPT))

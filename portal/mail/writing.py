@@ -1,4 +1,4 @@
-"""Writing: from a mail's three small templates to a finished message in the recipient's language."""
+"""Writing: from three small templates to a finished message in the recipient's language."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def write(
             "direction": i18n.direction(code),
             "greeting": _greeting(full_name),
             "expires_at": expires_at,
+            "quoted": _quoted,
         }
         subject = _one_line(_render(kind, "subject.txt", context, _isolated_text(code)))
         context["subject"] = subject
@@ -93,6 +94,11 @@ def _isolated_text(code: str) -> Callable[[object], str]:
     if i18n.direction(code) == "rtl":
         return lambda value: f"\u2068{value}\u2069"
     return str
+
+
+def _quoted(text: str) -> str:
+    """What somebody wrote, marked as in an answer to a mail, so that nobody takes it for ours."""
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
 
 
 def _one_line(subject: str) -> str:

@@ -107,7 +107,7 @@ def _with_links(text: str) -> Markup:
     """A letter's text with its links made to work."""
     pieces, end = [], 0
     for found in _LINK.finditer(text):
-        link = escape(found.group())
-        pieces += [escape(text[end : found.start()]), Markup(f'<a href="{link}">{link}</a>')]
+        link = Markup('<a href="{0}">{0}</a>').format(found.group())
+        pieces += [escape(text[end : found.start()]), link]
         end = found.end()
     return Markup("").join([*pieces, escape(text[end:])])

@@ -1,0 +1,327 @@
+"""The letters: every mail, in every language, as text that a reviewer reads in the diff.
+
+After a change: WRITE_LETTERS=1 pytest tests/mail/test_letters.py, and read what changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+
+from portal import i18n
+from portal.accounts.user import User
+from portal.database import db, transaction
+from portal.mail import messages
+from portal.mail.message import Message
+from portal.mail.writing import SUBJECT_LENGTH, _one_line, is_greetable
+from tests.conftest import make_settings
+from wsgi import create_site
+
+LETTERS = Path(__file__).parent / "letters"
+LANGUAGES = ("en", "de", "es", "ar")
+HOME = "https://portal.example.org"
+WITHOUT_ACTION = {"suspended", "erased", "address_changed"}
+NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
+
+# Links that differ each time, because they are signed.
+_TOKEN = re.compile(r"(/confirm/|/reset/|/change-email/|[?&]draft=)[^\s\"<]+")
+
+
+def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
+    """How each mail is made, by its name."""
+    stranger = {"full_name": user.full_name, "language": language, "time_zone": user.time_zone}
+    reason = "The address of your school is missing.\nAsk again with it."
+    return {
+        "confirmation": lambda: messages.confirmation(user),
+        "confirmation_again": lambda: messages.confirmation_again(user),
+        "already_registered": lambda: messages.already_registered(user),
+        "username_taken": lambda: messages.username_taken(
+            to="new@example.org",
+            username="ada",
+            link="https://portal.example.org/register?draft=token",
+            **stranger,
+        ),
+        "waiting": lambda: messages.waiting(user),
+        "welcome": lambda: messages.welcome(user),
+        "rejected": lambda: messages.rejected(user, reason),
+        "access_changed": lambda: messages.access_changed(user, "standard", "extended"),
+        "suspended": lambda: messages.suspended(user, reason),
+        "reinstated": lambda: messages.reinstated(user),
+        "erased": lambda: messages.erased(to="ada@example.org", **stranger),
+        "password_reset": lambda: messages.password_reset(user),
+        "password_changed": lambda: messages.password_changed(user),
+        "address_change": lambda: messages.address_change(user, "ada@example.com"),
+        "address_change_asked": lambda: messages.address_change_asked(user, "ada@example.com"),
+        "address_changed": lambda: messages.address_changed(user, "old@example.org"),
+        "username_changed": lambda: messages.username_changed(user, "augusta"),
+        "registrations_waiting": lambda: messages.registrations_waiting(
+            user, 3, NOON - timedelta(hours=20)
+        ),
+    }
+
+
+NAMES = tuple(every_mail(User(full_name=""), "en"))
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """A portal with a name and a public address of its own, and a mail server."""
+    names = {
+        "PORTAL_PUBLIC_URL": HOME,
+        "PORTAL_SITE_NAME": "Lighthouse",
+        "PORTAL_SITE_SUPPORT_EMAIL": "help@example.org",
+        "PORTAL_MAIL_SERVER": "mail.example.org",
+    }
+    site = create_site(make_settings(tmp_path / "instance", database_url, **names))
+    with site.app_context():
+        yield site
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def language(request: pytest.FixtureRequest) -> str:
+    """The language Ada reads; English unless the test says otherwise."""
+    return getattr(request, "param", "en")
+
+
+@pytest.fixture
+def ada(app: Flask, a_user: Callable[..., User], language: str) -> Iterator[User]:
+    """Ada at noon, in Berlin, with everything that a mail could mention."""
+    user = a_user(username="ada", full_name="Ada Lovelace", language=language, approved="standard")
+    with transaction():
+        db.session.get_one(User, user.id).time_zone = "Europe/Berlin"
+    with time_machine.travel(NOON, tick=False):
+        yield user
+
+
+@pytest.fixture
+def written(ada: User, language: str) -> dict[str, Message]:
+    """Every mail to Ada, by its name."""
+    return {name: write() for name, write in every_mail(ada, language).items()}
+
+
+@pytest.mark.parametrize("language", LANGUAGES, indirect=True)
+def test_the_letters_read_as_their_files_say(written: dict[str, Message], language: str) -> None:
+    folder = LETTERS / language
+    found = {name: as_file(message) for name, message in written.items()}
+    if os.environ.get("WRITE_LETTERS"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in found.items():
+            (folder / f"{name}.txt").write_text(content)
+
+    kept = {file.stem: file.read_text() for file in folder.glob("*.txt")}
+
+    assert found == kept, f"the top of {Path(__file__).name} says what to do"
+
+
+@pytest.mark.parametrize("language", LANGUAGES, indirect=True)
+def test_the_html_says_what_the_text_says(written: dict[str, Message], language: str) -> None:
+    for name, message in written.items():
+        page = Page.of(message.html)
+        assert message.language == language
+        assert page.html["lang"] == language
+        assert page.html["dir"] == i18n.direction(language)
+        assert page.title == message.subject
+        assert len(message.subject) <= SUBJECT_LENGTH, name
+        assert 0 < len(page.preheader) <= 90, name
+        assert page.preheader != message.subject
+        assert len(message.html.encode()) < 100_000
+        # The same sentences, whatever brackets keep names apart.
+        shown = _words(page.text)
+        for line in message.text.replace("-- \n", "").splitlines():
+            sentence = _words(line.removeprefix(">"))
+            assert sentence.endswith(":") or sentence in shown, (name, sentence)
+
+
+@pytest.mark.parametrize("language", LANGUAGES, indirect=True)
+def test_a_letter_asks_for_one_thing_by_a_button_and_by_a_plain_link(
+    written: dict[str, Message], language: str
+) -> None:
+    for name, message in written.items():
+        links = [link for link in Page.of(message.html).links if link != HOME]
+        if name in WITHOUT_ACTION:
+            assert links == [], name
+        else:
+            button, plain = links
+            assert button == plain
+            assert f"\n{button}\n" in message.text, name
+        assert f"\n{HOME}\n" in message.text
+
+
+def test_the_letter_fetches_nothing_and_is_legible_in_the_dark(
+    written: dict[str, Message],
+) -> None:
+    for name, message in written.items():
+        page = Page.of(message.html)
+        assert not page.sources, name
+        assert "@media (prefers-color-scheme: dark)" in message.html
+        assert '<meta name="color-scheme" content="light dark">' in message.html
+        assert "#000" not in message.html
+        assert "#fff" not in message.html.lower()
+        for tag, style in page.styles:
+            names = {rule.partition(":")[0].strip() for rule in style.split(";")}
+            assert ("color" in names) == ("background-color" in names), (name, tag, style)
+
+
+def test_what_people_typed_is_shown_and_not_obeyed(ada: User) -> None:
+    message = messages.rejected(ada, "<b>No</b> & <script>alert(1)</script>")
+
+    assert "<b>No</b> & <script>" in message.text
+    assert "&lt;b&gt;No&lt;/b&gt; &amp; &lt;script&gt;" in message.html
+    assert "<script" not in message.html
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada Lovelace",
+        "J. R. R. Tolkien",
+        "Anne-Marie O’Neill",
+        "李小龍",
+        "محمد علي",
+        "Łukasz",
+        "Ngô",
+    ],
+)
+def test_a_name_greets(name: str) -> None:
+    assert is_greetable(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Win a prize at evil.example",
+        "https://evil.example",
+        "Call 0900 123",
+        "Ada <b>",
+        "mail me@evil.example",
+        "A" * 61,
+    ],
+)
+def test_a_name_that_could_be_an_advertisement_does_not(name: str) -> None:
+    assert not is_greetable(name)
+
+
+def test_a_stranger_cannot_send_their_text_to_somebody_elses_address(
+    app: Flask, a_user: Callable[..., User]
+) -> None:
+    user = a_user(full_name="Free money: www.evil.example")
+
+    message = messages.confirmation(user)
+
+    assert message.text.startswith("Hello,\n")
+    assert "evil" not in message.text
+    assert "evil" not in message.html
+
+
+def test_a_mail_goes_out_in_the_recipients_language_and_time_zone_not_the_actors(
+    app: Flask, ada: User
+) -> None:
+    with app.test_request_context(headers={"Accept-Language": "es"}):
+        message = messages.confirmation(ada)
+
+    assert message.language == "en"
+    assert "July 15, 2026" in message.text
+    assert "2:00" in message.text
+
+
+def test_a_long_site_name_does_not_make_a_long_subject(app: Flask, ada: User) -> None:
+    assert len(_one_line("word " * 40)) == SUBJECT_LENGTH
+    assert _one_line("two\nlines") == "two lines"
+
+
+def test_a_decoy_takes_about_the_work_of_the_real_one(app: Flask, ada: User) -> None:
+    real, decoy = messages.password_reset(ada), messages.to_nobody("password_reset")
+
+    assert abs(len(real.html) - len(decoy.html)) < 200
+    assert decoy.to.endswith(".invalid")
+
+
+def test_every_mail_of_the_portal_has_its_letters() -> None:
+    folders = {
+        path.name
+        for path in (Path(__file__).parents[2] / "templates/mail").iterdir()
+        if path.is_dir()
+    }
+
+    assert folders == set(NAMES)
+    for language in LANGUAGES:
+        assert {path.stem for path in (LETTERS / language).iterdir()} == set(NAMES)
+
+
+def as_file(message: Message) -> str:
+    """A mail as it stands in its file, without what is signed anew each time."""
+    expires = f"{message.expires_at:%Y-%m-%d %H:%M} UTC" if message.expires_at else "never"
+    return _TOKEN.sub(
+        r"\1…",
+        f"To: {message.to}\n"
+        f"Subject: {message.subject}\n"
+        f"Preheader: {Page.of(message.html).preheader}\n"
+        f"Useless after: {expires}\n\n"
+        f"{message.text}",
+    )
+
+
+class Page(HTMLParser):
+    """What a mail program sees of a letter's HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.html: dict[str, str | None] = {}
+        self.title = self.preheader = self.text = ""
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.styles: list[tuple[str, str]] = []
+        self._open: list[str] = []
+
+    @classmethod
+    def of(cls, html: str) -> Page:
+        """Read a letter."""
+        page = cls()
+        page.feed(html)
+        page.title, page.preheader = page.title.strip(), page.preheader.strip()
+        return page
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember what is asked about."""
+        values: dict[str, Any] = dict(attrs)
+        if tag == "html":
+            self.html = values
+        if tag == "a":
+            self.links.append(values["href"])
+        if "src" in values or tag == "link":
+            self.sources.append(str(values))
+        if values.get("style"):
+            self.styles.append((tag, values["style"]))
+        if tag not in ("meta", "br", "link", "img"):
+            self._open.append("preheader" if values.get("class") == "preheader" else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave the innermost element."""
+        if self._open:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Sort text by where it stands."""
+        if "style" in self._open:
+            return
+        if "title" in self._open:
+            self.title += data
+        elif "preheader" in self._open:
+            self.preheader += data
+        else:
+            self.text += data
+
+
+def _words(text: str) -> str:
+    return " ".join(re.sub("[\u2068\u2069]", "", text).split())
