@@ -1,5 +1,6 @@
 """Languages: which one a page or a mail speaks, and how dates, times and numbers read in it."""
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytz
 from babel import Locale, dates, numbers
+from babel.core import get_global
 from flask import Flask, current_app, g, has_request_context, request, session
 from flask_babel import Babel, Domain, force_locale, get_locale, get_timezone
 from flask_babel import gettext as _
@@ -293,6 +295,38 @@ def ago(moment: datetime | None) -> str:
 def number_text(number: float) -> str:
     """A number with the separators of the viewer's language."""
     return numbers.format_decimal(number, locale=get_locale())
+
+
+def time_zone_menu(*, besides: str | None = None) -> list[tuple[str, str]]:
+    """Name and place of every time zone in the reader's language, as ("Asia/Riyadh", "الرياض …").
+
+    `besides` is one that somebody has already, by an older name perhaps.
+    """
+    locale = get_locale() or _locale("en")
+    zones = _time_zones_in(str(locale))
+    if besides and _time_zone(besides) and besides not in dict(zones):
+        return [*zones, (besides, _place_of(besides, locale))]
+    return list(zones)
+
+
+@lru_cache(maxsize=32)
+def _time_zones_in(code: str) -> tuple[tuple[str, str], ...]:
+    places = get_global("zone_territories")
+    zones = [zone for zone in pytz.common_timezones if zone in places]
+    named = [(zone, _place_of(zone, _locale(code))) for zone in zones]
+    return (("UTC", "UTC"), *sorted(named, key=lambda pair: _as_sorted(pair[1])))
+
+
+def _place_of(zone: str, locale: Locale) -> str:
+    city = dates.get_timezone_location(zone, locale=locale, return_city=True)
+    country = locale.territories.get(get_global("zone_territories").get(zone, ""))
+    return f"{city} ({country})" if country and country != city else city
+
+
+def _as_sorted(name: str) -> str:
+    """Where a name stands in a list: accents and capitals do not move it."""
+    plain = unicodedata.normalize("NFD", name)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
 
 
 def machine_time(moment: datetime) -> str:

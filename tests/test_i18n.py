@@ -387,6 +387,26 @@ def test_machines_read_moments_in_utc(in_the_app: Flask) -> None:
     assert i18n.machine_time(there) == "2026-07-23T12:05:30Z"
 
 
+def test_time_zones_are_listed_by_their_place_in_the_readers_language(in_the_app: Flask) -> None:
+    with i18n.mail_locale("de"):
+        menu = i18n.time_zone_menu()
+        places = [place for _, place in menu]
+    with i18n.mail_locale("ar"):
+        arabic = dict(i18n.time_zone_menu())
+
+    assert menu[0] == ("UTC", "UTC")
+    assert dict(menu)["Asia/Tokyo"] == "Tokio (Japan)"
+    assert dict(menu)["Asia/Singapore"] == "Singapur"
+    assert places.index("Ürümqi (China)") < places.index("Vancouver (Kanada)")
+    assert arabic["Asia/Riyadh"] == "الرياض (المملكة العربية السعودية)"
+
+
+def test_a_zone_by_an_older_name_stays_in_its_owners_list(in_the_app: Flask) -> None:
+    assert "US/Eastern" not in dict(i18n.time_zone_menu())
+    assert dict(i18n.time_zone_menu(besides="US/Eastern"))["US/Eastern"] == "New York"
+    assert "Mars/Base" not in dict(i18n.time_zone_menu(besides="Mars/Base"))
+
+
 class Visit(Form):
     """A form as ours are: WTForms' own validators, our translations."""
 
