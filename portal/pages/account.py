@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from functools import cache
-
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -33,8 +30,8 @@ class PreferencesForm(PortalForm):
         user = me()
         super().__init__(obj=user)
         self.language.choices = choices(i18n.language_menu())
-        zones = [("", _("The portal's time zone")), *((zone, zone) for zone in _time_zones())]
-        self.time_zone.choices = choices(zones)
+        zones = i18n.time_zone_menu(besides=user.time_zone)
+        self.time_zone.choices = choices([("", _("The portal's time zone")), *zones])
 
 
 @pages.route("/account", methods=["GET", "POST"])
@@ -56,8 +53,3 @@ def account() -> ResponseReturnValue:
         flash(_("Your preferences are saved."), "success")
         return redirect(url_for("pages.account"), 303)
     return render_template("pages/account.html", form=form, user=me()), 400 if form.errors else 200
-
-
-@cache
-def _time_zones() -> list[str]:
-    return sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone or zone == "UTC")
