@@ -8,6 +8,8 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from werkzeug.utils import import_string
+
 from portal import revisions
 from portal.revisions import Standing, Unreachable
 from portal.serving import backup
@@ -47,9 +49,12 @@ def describe(ours: Settings) -> str:
 
 
 def upgrade(ours: Settings) -> None:
-    """Run the migrations that are pending."""
+    """Run the migrations that are pending.
+
+    Raises:
+        Problem: one of them failed; its reason is in the text.
+    """
     from alembic import command
-    from werkzeug.utils import import_string
 
     site = import_string("wsgi:create_site")(ours)
     # Alembic announces every step as INFO, also to a log that nobody has set up.
@@ -59,6 +64,10 @@ def upgrade(ours: Settings) -> None:
 
         try:
             command.upgrade(site.extensions["migrate"].migrate.get_config(), "head")
+        except Exception as error:
+            reason = str(error).strip() or type(error).__name__
+            reason = revisions.without_password(reason, ours.database_url)
+            raise Problem(f"The migration failed: {reason}") from error
         finally:
             db.session.remove()
             db.engine.dispose()
@@ -91,12 +100,11 @@ def _copy_before(ours: Settings, found: str | None) -> Path | None:
 def _upgrade(ours: Settings, copy: Path | None) -> None:
     try:
         upgrade(ours)
-    except Exception as error:
-        reason = revisions.without_password(str(error).strip(), ours.database_url)
-        back = (
-            f" `portal db restore --force {copy}` puts the copy from before back." if copy else ""
-        )
-        raise Problem(f"The migration failed: {reason}.{back}") from error
+    except Problem as problem:
+        if copy is None:
+            raise
+        remedy = f"`portal db restore --force {copy}` brings the data from before back."
+        raise Problem(f"{problem}\n{remedy}") from problem
 
 
 @contextlib.contextmanager

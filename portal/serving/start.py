@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from portal import settings
 from portal.serving import folder, keys, migration, port
 from portal.serving.cautions import cautions
 from portal.serving.problems import Problem
+from portal.serving.report import lines
 from portal.serving.speaking import Steps, say
 from portal.serving.supervisor import Supervisor
 from portal.settings import ROOT, Settings
@@ -25,10 +24,16 @@ _START_WITHIN = 90
 
 @dataclass(frozen=True)
 class News:
-    """What the web server has reported while it started."""
+    """What the children have reported while they started."""
 
     set_up: str | None = None
-    ready: bool = False
+    web: bool = False
+    worker: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether both of them are at work."""
+        return self.web and self.worker
 
 
 @dataclass
@@ -74,22 +79,9 @@ def serve(prepared: Prepared, environ: Mapping[str, str]) -> int:
     """Start web server and worker, say where the portal is, and stay until the end."""
     ours = prepared.settings
     supervisor = Supervisor(stop_within=ours.server.stop_within_seconds)
-    children = _for_children(ours, environ)
-    report, far_end = os.pipe()
-    listener = prepared.listener.fileno()
     try:
         with prepared.steps.step("Web server and worker") as step:
-            supervisor.start(
-                "web server",
-                _module("web", f"--listener={listener}", f"--report={far_end}"),
-                environ=children,
-                pass_fds=(listener, far_end),
-            )
-            supervisor.start("worker", _module("worker"), environ=children)
-            os.close(far_end)
-            prepared.listener.close()
-            news = _await_ready(supervisor, report)
-            os.close(report)
+            news = _start_both(supervisor, prepared.listener, _for_children(ours, environ))
             step.note = "ready" if news.ready else "stopped"
         if news.ready:
             _banner(prepared, news)
@@ -99,19 +91,33 @@ def serve(prepared: Prepared, environ: Mapping[str, str]) -> int:
     return code
 
 
+def _start_both(
+    supervisor: Supervisor, listener: socket.socket, environ: Mapping[str, str]
+) -> News:
+    report, far_end = os.pipe()
+    socket_number = listener.fileno()
+    web = _module("web", f"--report={far_end}", f"--listener={socket_number}")
+    worker = _module("worker", f"--report={far_end}")
+    supervisor.start("web server", web, environ=environ, pass_fds=(far_end, socket_number))
+    supervisor.start("worker", worker, environ=environ, pass_fds=(far_end,))
+    os.close(far_end)
+    listener.close()
+    try:
+        return _await_ready(supervisor, report)
+    finally:
+        os.close(report)
+
+
 def _await_ready(supervisor: Supervisor, report: int) -> News:
-    news: dict[str, Any] = {}
-    buffer = b""
+    news, received = News(), b""
     deadline = time.monotonic() + _START_WITHIN
-    while not news.get("ready") and not supervisor.told_to_stop and not supervisor.fallen:
+    while not (news.ready or supervisor.told_to_stop or supervisor.fallen):
         left = deadline - time.monotonic()
         if left <= 0:
-            raise Problem(f"The web server was not ready after {_START_WITHIN} seconds.")
-        buffer += supervisor.wait(reading=report, seconds=left)
-        *lines, buffer = buffer.split(b"\n")
-        for line in lines:
-            news |= json.loads(line)
-    return News(**news)
+            raise Problem(f"The portal was not ready after {_START_WITHIN} seconds.")
+        more, received = lines(received + supervisor.wait(reading=report, seconds=left))
+        news = replace(news, **more)
+    return news
 
 
 def _end(supervisor: Supervisor) -> int:

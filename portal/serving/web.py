@@ -6,8 +6,6 @@ Started by `portal run` with a socket that is open already.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
 import tempfile
 from typing import Any
@@ -20,6 +18,7 @@ from portal import settings
 from portal.serving import folder, parent
 from portal.serving.access_log import FORMAT, AccessLog
 from portal.serving.first_run import set_up_link
+from portal.serving.report import tell
 from portal.settings import Settings
 
 
@@ -45,7 +44,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return self.site
 
     def _ready(self, _worker: Any) -> None:
-        tell(self.report, ready=True)
+        tell(self.report, web=True)
 
 
 def options(ours: Settings) -> dict[str, Any]:
@@ -74,12 +73,6 @@ def options(ours: Settings) -> dict[str, Any]:
         # It would write a socket into the home folder.
         "control_socket_disable": True,
     }
-
-
-def tell(report: int, **news: Any) -> None:
-    """Report to the supervisor. It listens while the portal starts, and not any longer."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(report, (json.dumps(news) + "\n").encode())
 
 
 def main() -> None:

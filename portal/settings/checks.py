@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -61,7 +62,7 @@ def _check_public_url(settings: Settings) -> None:
             f"{where(settings, 'public_url')}: expected scheme, host and path only, such as "
             "https://portal.example.org."
         )
-    if parts.hostname in ("0.0.0.0", "::"):
+    if _is_every_address(parts.hostname):
         raise SettingsError(
             f"{where(settings, 'public_url')}: {parts.hostname} means every address of this "
             "machine and cannot be opened; set PORTAL_PUBLIC_URL to the address that people type."
@@ -72,6 +73,13 @@ def _check_public_url(settings: Settings) -> None:
             "leaves: set server in [mail] (PORTAL_MAIL_SERVER), so that people who register "
             "can be written to."
         )
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _check_languages(settings: Settings) -> None:

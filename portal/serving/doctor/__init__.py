@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from portal import settings
@@ -20,10 +21,9 @@ def examine(environ: Mapping[str, str], *, send_to: str = "") -> Iterator[Findin
         return
     yield from rules.settings(ours)
     yield from rules.secrets(ours, environ)
-    try:
+    # Said above; the rest needs no secrets, but for the mail password.
+    with contextlib.suppress(settings.SettingsError):
         ours = settings.load(environ)
-    except settings.SettingsError:
-        pass  # said above; the rest needs no secrets, but for the mail password
     yield from data.folder(ours)
     yield from data.database(ours)
     yield from post.server(ours, send_to=send_to)
