@@ -13,6 +13,7 @@ from flask.wrappers import Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
+from flask_security import views
 
 from portal import settings
 from portal.accounts import canonical
@@ -28,16 +29,13 @@ def init_app(app: Flask) -> None:
     # Without Redis the counting goes on in this process: never no limit at all.
     app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = bool(ours.redis.url)
     limiter.init_app(app)
-    view = app.view_functions["security.login"]
-    for limit in (sign_in_by_address, sign_in_by_account):
-        view = limit(view)
-    app.view_functions["security.login"] = view
-    app.view_functions["security.verify"] = by_account(app.view_functions["security.verify"])
+    app.view_functions["security.login"] = _sign_in
+    app.view_functions["security.verify"] = _verify
 
 
 def by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Limit POSTs from one client address by the setting `limits.<name>_address`."""
-    return limiter.limit(
+    return limiter.shared_limit(
         lambda: str(getattr(settings.current().limits, f"{name}_address")),
         methods=["POST"],
         scope=name,
@@ -46,7 +44,7 @@ def by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit what one e-mail address is mailed by forms, whoever sends them, known or not."""
-    return limiter.limit(
+    return limiter.shared_limit(
         lambda: settings.current().limits.mails_to_one_address,
         key_func=lambda: _digest(canonical.email(request.form.get("email", ""))),
         methods=["POST"],
@@ -57,7 +55,7 @@ def by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit POSTs of a signed-in person to what asks for their password."""
-    return limiter.limit(
+    return limiter.shared_limit(
         lambda: settings.current().limits.change_account,
         key_func=lambda: f"account-{getattr(current_user, 'id', 'none')}",
         methods=["POST"],
@@ -72,7 +70,7 @@ def sign_in_by_address(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def sign_in_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit failed sign-ins to one account from one client address; success costs nothing."""
-    return limiter.limit(
+    return limiter.shared_limit(
         lambda: settings.current().limits.sign_in_account,
         key_func=lambda: f"{_tried_account()}-{get_remote_address()}",
         methods=["POST"],
@@ -102,3 +100,9 @@ def _tried_account() -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+# Made once: the limiter outlives applications, and would count a view that is wrapped for a
+# second one twice.
+_sign_in = sign_in_by_address(sign_in_by_account(views.login))
+_verify = by_account(views.verify)
