@@ -318,9 +318,19 @@ def _time_zones_in(code: str) -> tuple[tuple[str, str], ...]:
 
 
 def _place_of(zone: str, locale: Locale) -> str:
-    city = dates.get_timezone_location(zone, locale=locale, return_city=True)
-    country = locale.territories.get(get_global("zone_territories").get(zone, ""))
+    names = _names_of(zone)
+    cities = (locale.time_zones.get(name, {}).get("city") for name in names)
+    city = next(filter(None, cities), None) or names[0].rpartition("/")[2].replace("_", " ")
+    countries = map(get_global("zone_territories").get, names)
+    country = locale.territories.get(next(filter(None, countries), ""))
     return f"{city} ({country})" if country and country != city else city
+
+
+def _names_of(zone: str) -> list[str]:
+    """A zone's name of today, and those under which older data know it: Asia/Calcutta."""
+    aliases = get_global("zone_aliases")
+    today = aliases.get(zone, zone)
+    return [today, *(old for old, new in aliases.items() if new == today)]
 
 
 def _as_sorted(name: str) -> str:
