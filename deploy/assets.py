@@ -119,6 +119,7 @@ def _packages(*, development: bool) -> Iterator[Path]:
         for file in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(ROOT / file, folder)
         command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
+        command += ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
         if not development:
             command.append("--omit=dev")
         _run(command, "Front-end files could not be fetched", cwd=folder)

@@ -2,7 +2,8 @@
 
     python3 -m deploy.bootstrap run | demo        set up, then become the portal
     python3 -m deploy.bootstrap test | test-long  set up with what tests need, then check everything
-    python3 -m deploy.bootstrap dev               set up with what tests need, and stop there
+    python3 -m deploy.bootstrap set-up            set up, and stop there, as for a service
+    python3 -m deploy.bootstrap dev               the same with what tests need
     python3 -m deploy.bootstrap with COMMAND …    set up as `dev`, then become that command
 
 Needs nothing but Python: this module and what it imports use the standard
@@ -213,7 +214,7 @@ def _front_end(steps: Steps, stamps: Stamps, *, tests: bool) -> None:
     from deploy import assets  # late: it needs the Python that was looked for first
 
     locks = [ROOT / "package.json", ROOT / "package-lock.json", assets.MANIFEST]
-    made_from = _hash(locks)
+    made_from = _hash([*locks, ROOT / "deploy" / "assets.py"])
     name = "front end for tests" if tests else "front end"
     if not stamps.current(name, made_from) or not _all_exist(assets.targets(tests=tests)):
         assets.bring(tests=tests)
@@ -376,8 +377,8 @@ def main(arguments: list[str]) -> int:
     elif command in ("test", "test-long"):
         set_up(tests=True)
         _become([PYTHON, "-m", "deploy.checks", command, *rest])
-    elif command == "dev":
-        set_up(tests=True)
+    elif command in ("set-up", "dev"):
+        set_up(tests=command == "dev")
     elif command == "with" and rest:
         set_up(tests=True)
         _become([VENV / "bin" / rest[0], *rest[1:]])
