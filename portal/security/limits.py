@@ -79,6 +79,20 @@ def sign_in_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     )(view)
 
 
+def sign_in_by_account_anywhere(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit failed sign-ins to one account from all addresses together.
+
+    Looser than what one address may fail, so that no single stranger can lock somebody out.
+    """
+    return limiter.shared_limit(
+        lambda: settings.current().limits.sign_in_account_anywhere,
+        key_func=_tried_account,
+        methods=["POST"],
+        scope="sign-in-account-anywhere",
+        deduct_when=_failed,
+    )(view)
+
+
 def seconds_left() -> int:
     """Seconds until the limit that was just hit lets the next attempt through."""
     hit = limiter.current_limit
@@ -104,5 +118,5 @@ def _digest(text: str) -> str:
 
 # Made once: the limiter outlives applications, and would count a view that is wrapped for a
 # second one twice.
-_sign_in = sign_in_by_address(sign_in_by_account(views.login))
+_sign_in = sign_in_by_address(sign_in_by_account(sign_in_by_account_anywhere(views.login)))
 _verify = by_account(views.verify)

@@ -113,6 +113,7 @@ class Limits:
 
     sign_in_address: str = limit("10 per minute")
     sign_in_account: str = limit("5 per 5 minutes")
+    sign_in_account_anywhere: str = limit("100 per hour")
     registration_address: str = limit("20 per minute")
     resend_address: str = limit("20 per minute")
     reset_address: str = limit("20 per minute")
