@@ -149,8 +149,10 @@ def _npm_from_pypi() -> list[str]:
             "Node.js was installed from PyPI, but is not where it should be.",
             "Install Node.js 18 or newer with npm on this machine, then run the command again.",
         )
-    # Its own `npm` script looks for node on the PATH, where it need not be.
-    return [str(wheel / "bin" / "node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
+    # Its own `npm` script looks for node on the PATH, where it need not be. The certificates that
+    # this machine trusts are those that pip has just used.
+    npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(wheel / "bin" / "node"), "--use-system-ca", str(npm)]
 
 
 def _node_wheel(python: Path) -> Path | None:
