@@ -19,9 +19,9 @@ DOMAINS = ["messages", *catalogues.LIBRARIES]
 
 # Names, and words that are spelt alike; whatever else reads like the English was forgotten.
 ALIKE = {
-    "de": {"Administrator", "Google Authenticator", "Name", "Portal", "SMS", "Status", "Text"},
-    "es": {"Error:", "Error: %(title)s", "No", "Portal", "Roles"},
-    "ar": {"Portal"},
+    "de": {"Agent", "Google Authenticator", "Name", "Person", "Portal", "SMS", "Status", "Text"},
+    "es": {"Error:", "Error: %(title)s", "Portal", "Roles", "no"},
+    "ar": {"Google Authenticator", "Portal", "SMS"},
 }
 # Messages that cannot be told apart from a mistake, in what the portal never shows.
 UNSAYABLE = {

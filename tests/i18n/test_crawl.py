@@ -99,7 +99,7 @@ def world(app: Flask, people: People) -> World:
     visitors = {"nobody": None, "pending": pending, "rejected": rejected, "approved": approved}
 
     return World(
-        visitors=visitors | staff,
+        visitors={**visitors, **staff},
         samples={
             "agent_id": [near.id, far.id, 0],
             "pages.confirm.token": [
@@ -209,9 +209,15 @@ def _letters(world: World) -> list[Any]:
     user = world.visitors["approved"]
     assert user is not None
     now = clock.now()
-    alone = ("confirmation", "confirmation_again", "already_registered", "waiting", "welcome")
-    alone += ("reinstated", "password_reset", "password_changed")
-    written = {name: getattr(messages, name)(user) for name in alone} | {
+    written = {
+        "confirmation": messages.confirmation(user),
+        "confirmation_again": messages.confirmation_again(user),
+        "already_registered": messages.already_registered(user),
+        "waiting": messages.waiting(user),
+        "welcome": messages.welcome(user),
+        "reinstated": messages.reinstated(user),
+        "password_reset": messages.password_reset(user),
+        "password_changed": messages.password_changed(user),
         "username_taken": messages.username_taken(
             to=str(user.email),
             full_name=str(user.full_name),
