@@ -38,6 +38,7 @@ def main() -> None:
     Settings are read from settings.toml and from PORTAL_* variables; data is kept in
     the folder that PORTAL_INSTANCE names.
     """
+    os.umask(0o077)  # database, queue and backups hold what is nobody else's business
 
 
 @main.command()
@@ -57,7 +58,7 @@ def worker() -> None:
     """Deliver mail and tidy up, until SIGTERM or SIGINT. `portal run` starts one by itself."""
     from portal.serving import worker
 
-    sys.exit(worker.work())
+    sys.exit(worker.work_alone())
 
 
 @main.command()

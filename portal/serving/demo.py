@@ -45,7 +45,7 @@ def run(environ: Mapping[str, str], folder: Path | None, progress: Progress[Item
             step.note = "made"
             notes = _seed()(site, progress)
         prepared.notes.extend(notes or ())
-        return start.serve(prepared, own)
+        return start.serve(prepared)
 
 
 def _seed() -> Callable[..., Iterable[tuple[str, str]] | None]:

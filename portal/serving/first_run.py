@@ -15,11 +15,12 @@ def set_up_link(site: Flask) -> str | None:
 
     with site.app_context():
         try:
-            if roles.administrator_exists():
-                return None
+            there_is_one = roles.administrator_exists()
+            return None if there_is_one else invitation(role=roles.ADMINISTRATOR)
         finally:
-            db.session.rollback()
-        return invitation(role=roles.ADMINISTRATOR)
+            # Whoever forks after this must not share a connection with its children.
+            db.session.remove()
+            db.engine.dispose()
 
 
 def invitation(*, role: str, email: str = "", username: str = "") -> str:

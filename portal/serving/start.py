@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from flask import Flask
+from werkzeug.utils import import_string
 
 from portal import settings
-from portal.serving import folder, keys, migration, port
+from portal.serving import first_run, folder, keys, migration, port
 from portal.serving.cautions import cautions
 from portal.serving.problems import Problem
-from portal.serving.report import lines
 from portal.serving.speaking import Steps, say
 from portal.serving.supervisor import Supervisor
-from portal.settings import ROOT, Settings
+from portal.settings import Settings
 
-STEPS = 6
+STEPS = 7
+WEB = "web server"
+WORKER = "worker"
 _START_WITHIN = 90
-
-
-@dataclass(frozen=True)
-class News:
-    """What the children have reported while they started."""
-
-    set_up: str | None = None
-    web: bool = False
-    worker: bool = False
-
-    @property
-    def ready(self) -> bool:
-        """Whether both of them are at work."""
-        return self.web and self.worker
 
 
 @dataclass
@@ -52,8 +42,7 @@ def run(environ: Mapping[str, str]) -> int:
     Raises:
         SettingsError, Problem: what has to be changed before the portal can start.
     """
-    prepared = prepare(environ, Steps(STEPS))
-    return serve(prepared, environ)
+    return serve(prepare(environ, Steps(STEPS)))
 
 
 def prepare(environ: Mapping[str, str], steps: Steps) -> Prepared:
@@ -75,49 +64,67 @@ def prepare(environ: Mapping[str, str], steps: Steps) -> Prepared:
     return Prepared(ours, listener, steps)
 
 
-def serve(prepared: Prepared, environ: Mapping[str, str]) -> int:
+def serve(prepared: Prepared) -> int:
     """Start web server and worker, say where the portal is, and stay until the end."""
     ours = prepared.settings
-    supervisor = Supervisor(stop_within=ours.server.stop_within_seconds)
-    try:
-        with prepared.steps.step("Web server and worker") as step:
-            news = _start_both(supervisor, prepared.listener, _for_children(ours, environ))
-            step.note = "ready" if news.ready else "stopped"
-        if news.ready:
-            _banner(prepared, news)
-            supervisor.wait()
-    finally:
-        code = _end(supervisor)
+    with folder.in_use(ours.instance):
+        with prepared.steps.step("Application") as step:
+            # Loaded once, here: the processes that follow are copies of this one.
+            site: Flask = import_string("wsgi:create_site")(ours)
+            set_up = first_run.set_up_link(site)
+            step.note = "loaded"
+        supervisor = Supervisor(stop_within=ours.server.stop_within_seconds)
+        try:
+            with prepared.steps.step("Web server and worker") as step:
+                ready = _start_both(supervisor, site, prepared.listener)
+                step.note = "ready" if ready else "stopped"
+            if ready:
+                _banner(prepared, set_up)
+                supervisor.wait()
+        finally:
+            code = _end(supervisor)
     return code
 
 
-def _start_both(
-    supervisor: Supervisor, listener: socket.socket, environ: Mapping[str, str]
-) -> News:
-    report, far_end = os.pipe()
-    socket_number = listener.fileno()
-    web = _module("web", f"--report={far_end}", f"--listener={socket_number}")
-    worker = _module("worker", f"--report={far_end}")
-    supervisor.start("web server", web, environ=environ, pass_fds=(far_end, socket_number))
-    supervisor.start("worker", worker, environ=environ, pass_fds=(far_end,))
-    os.close(far_end)
+def _start_both(supervisor: Supervisor, site: Flask, listener: socket.socket) -> bool:
+    """Start the children, and wait until each has said that it is at work."""
+    from portal.serving import web, worker  # with the application, which they import
+
+    me, number = os.getpid(), listener.fileno()
+    ear, mouth = os.pipe()
+
+    def tell(name: str) -> None:
+        with contextlib.suppress(OSError):  # a later process: nobody listens any more
+            os.write(mouth, f"{name}\n".encode())
+
+    def serve() -> None:
+        os.close(ear)
+        web.serve_for(me, site, number, lambda: tell(WEB))
+
+    def work() -> int:
+        os.close(ear)
+        return worker.work_for(me, site, lambda: tell(WORKER))
+
+    supervisor.start(WEB, serve)
     listener.close()
-    try:
-        return _await_ready(supervisor, report)
-    finally:
-        os.close(report)
+    supervisor.start(WORKER, work)
+    os.close(mouth)
+    with open(ear, "rb"):
+        return _all_ready(supervisor, ear)
 
 
-def _await_ready(supervisor: Supervisor, report: int) -> News:
-    news, received = News(), b""
+def _all_ready(supervisor: Supervisor, ear: int) -> bool:
+    names = {child.name for child in supervisor.children}
+    heard = b""
     deadline = time.monotonic() + _START_WITHIN
-    while not (news.ready or supervisor.told_to_stop or supervisor.fallen):
+    while not names <= set(heard.decode().splitlines()):
+        if supervisor.told_to_stop or supervisor.fallen:
+            return False
         left = deadline - time.monotonic()
         if left <= 0:
             raise Problem(f"The portal was not ready after {_START_WITHIN} seconds.")
-        more, received = lines(received + supervisor.wait(reading=report, seconds=left))
-        news = replace(news, **more)
-    return news
+        heard += supervisor.wait(reading=ear, seconds=left)
+    return True
 
 
 def _end(supervisor: Supervisor) -> int:
@@ -141,15 +148,15 @@ def _end(supervisor: Supervisor) -> int:
     return 1
 
 
-def _banner(prepared: Prepared, news: News) -> None:
+def _banner(prepared: Prepared, set_up: str | None) -> None:
     ours = prepared.settings
     url = ours.public_url
     say()
     say(f"The portal is ready after {prepared.steps.elapsed:.1f} s.", color="green")
     say()
     say(f"  Open      {url}/")
-    if news.set_up:
-        say(f"  Set up    {news.set_up}")
+    if set_up:
+        say(f"  Set up    {set_up}")
         say("            creates the first administrator; works once, for an hour")
     if ours.mailbox_enabled:
         say(f"  Mail      {url}/dev/mailbox")
@@ -166,15 +173,3 @@ def _banner(prepared: Prepared, news: News) -> None:
 def _set_by_hand(ours: Settings) -> str:
     variables = sorted({origin for origin in ours.origins.values() if origin.startswith("PORTAL_")})
     return ", ".join(["settings.toml", *variables])
-
-
-def _module(name: str, *arguments: str) -> list[str]:
-    # -P: the folder one happens to stand in is no place to import from.
-    parent = f"--parent={os.getpid()}"
-    return [sys.executable, "-P", "-m", f"portal.serving.{name}", parent, *arguments]
-
-
-def _for_children(ours: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))
-    own = {"PORTAL_INSTANCE": str(ours.instance), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
-    return {**environ, **own}

@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import selectors
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import FrameType
 
-from portal.serving import parent
+from portal.serving import linux
+from portal.serving.child import Child
 from portal.serving.speaking import say
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-@dataclass(frozen=True)
-class Child:
-    """One process that is looked after."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is gone."""
-        return self.process.poll() is not None
-
-    @property
-    def how(self) -> str:
-        """In which way it ended."""
-        code = self.process.returncode
-        if code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        return f"exit code {code}"
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether it has ended, and with it all that it started."""
-        if not self.has_ended:
-            return False
-        try:
-            while os.waitpid(-self.process.pid, os.WNOHANG)[0]:
-                pass  # an orphan that ended
-        except ChildProcessError:
-            return True
-        return False
-
-    def ask_to_end(self) -> None:
-        """Ask it to finish and end; where it has ended already, ask what it left behind."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self.has_ended:
-                os.killpg(self.process.pid, signal.SIGTERM)
-            else:
-                self.process.terminate()
-
-    def kill(self) -> None:
-        """End it at once, and all that it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 class Supervisor:
@@ -74,37 +27,24 @@ class Supervisor:
         self.stop_within = stop_within
         self.children: list[Child] = []
         self.told_to_stop = 0
-        parent.adopt_orphans()
-        self._selector = selectors.DefaultSelector()
+        linux.adopt_orphans()
         # A signal wakes the loop by a byte: nothing happens inside of handlers.
-        self._bell, far_end = socket.socketpair()
-        self._far_end = far_end
-        for end in (self._bell, far_end):
+        self._bell, self._clapper = socket.socketpair()
+        for end in (self._bell, self._clapper):
             end.setblocking(False)
-        self._selector.register(self._bell, selectors.EVENT_READ)
-        signal.set_wakeup_fd(far_end.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._clapper.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for number in STOPPING:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, self._note_stop)
 
-    def start(
-        self,
-        name: str,
-        command: Sequence[str],
-        *,
-        environ: Mapping[str, str],
-        pass_fds: Sequence[int] = (),
-    ) -> Child:
-        """Start a child in a process group of its own, which a Ctrl-C here does not reach."""
-        process = subprocess.Popen(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            pass_fds=pass_fds,
-            process_group=0,
-        )
-        child = Child(name, process)
+    def start(self, name: str, work: Callable[[], object]) -> Child:
+        """Start a child: a copy of this process, with everything loaded, that does its work."""
+        if not self.children:
+            # What is loaded is shared between the processes as long as nobody writes to it.
+            gc.collect()
+            gc.freeze()
+        child = Child.forked(name, self._as_child(work))
         self.children.append(child)
         return child
 
@@ -114,22 +54,20 @@ class Supervisor:
         Returns nothing when one of the others happened, or the seconds are over.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
-        if reading is not None:
-            self._selector.register(reading, selectors.EVENT_READ)
-        try:
-            while not self.told_to_stop and not self.fallen:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return b""
-                # Woken now and then as well, in case a bell was missed.
-                events = self._selector.select(5 if left is None else min(left, 5))
-                if any(key.fd == reading for key, _ in events):
-                    return os.read(reading, 65536)  # type: ignore[arg-type]
-                self._quiet_bell()
-            return b""
-        finally:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
             if reading is not None:
-                self._selector.unregister(reading)
+                selector.register(reading, selectors.EVENT_READ)
+            while not self.told_to_stop and not self.fallen:
+                left = 5.0 if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    break
+                # Woken now and then as well, in case a bell was missed.
+                events = selector.select(min(left, 5.0))
+                if reading is not None and any(key.fd == reading for key, _ in events):
+                    return os.read(reading, 65536)
+                self._quiet_bell()
+        return b""
 
     @property
     def fallen(self) -> list[Child]:
@@ -139,15 +77,17 @@ class Supervisor:
     def stop(self) -> bool:
         """Ask all children to end, and end those for good that do not. True: all did by themselves.
 
-        A second signal from outside ends them at once.
+        Another signal from outside ends them at once.
         """
-        asked = self.told_to_stop
+        asked = max(self.told_to_stop, 1)
         deadline = time.monotonic() + self.stop_within
         for child in self.children:
             child.ask_to_end()
-        while self._alive and time.monotonic() < deadline and self.told_to_stop <= max(asked, 1):
-            self._selector.select(min(0.2, max(0.0, deadline - time.monotonic())))
-            self._quiet_bell()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
+            while self._alive and self.told_to_stop <= asked and time.monotonic() < deadline:
+                selector.select(0.2)
+                self._quiet_bell()
         stubborn = self._alive
         for child in stubborn:
             child.kill()
@@ -157,6 +97,18 @@ class Supervisor:
     @property
     def _alive(self) -> list[Child]:
         return [child for child in self.children if not child.is_gone]
+
+    def _as_child(self, work: Callable[[], object]) -> Callable[[], object]:
+        def begin() -> object:
+            signal.set_wakeup_fd(-1)
+            for number in (*STOPPING, signal.SIGCHLD):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, signal.SIG_DFL)
+            self._bell.close()
+            self._clapper.close()
+            return work()
+
+        return begin
 
     def _note_stop(self, _number: int, _frame: FrameType | None) -> None:
         self.told_to_stop += 1

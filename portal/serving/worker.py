@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
-from portal import settings
+from flask import Flask
+
+from portal import jobs, settings
 from portal.serving import folder, parent
-from portal.serving.report import tell
 
 
-def work(ready: Callable[[], None] | None = None) -> int:
-    """Do what waits until SIGTERM or SIGINT; what is under way is finished first."""
+def work_alone() -> int:
+    """Work beside a web server that somebody else looks after."""
     ours = settings.load()
     folder.prepare(ours.instance)
-    from portal import jobs
-
     with folder.in_use(ours.instance):
-        return jobs.run_worker(ready=ready)
+        return jobs.run_worker()
 
 
-def main() -> None:
-    """Work as a child of `portal run`, and end with it."""
-    parser = argparse.ArgumentParser(prog="portal.serving.worker", description=__doc__)
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--report", type=int, required=True)
-    arguments = parser.parse_args()
-    within = settings.load().server.stop_within_seconds
-    parent.end_with(arguments.parent, within=within)
-    raise SystemExit(work(lambda: tell(arguments.report, worker=True)))
-
-
-if __name__ == "__main__":
-    main()
+def work_for(supervisor: int, site: Flask, ready: Callable[[], None]) -> int:
+    """Work as a child of the supervisor, and end with it."""
+    parent.end_with(supervisor, within=settings.of(site).server.stop_within_seconds)
+    return jobs.run_worker(site, ready=ready)
