@@ -48,7 +48,6 @@ BELL_PATIENCE = 0.25
 BELL_PAUSE = 15.0
 BELL_RINGS = 20  # of one transaction; the sweep finds the rest
 
-THREADS = 3
 LOOK_EVERY = 0.5
 SWEEP_EVERY = timedelta(seconds=15)
 SWEEP_WITHIN = timedelta(seconds=20)
@@ -140,10 +139,15 @@ class Tasks:
             return done_in_app
 
         self.queue = queue
-        self.deliver = queue.task(name="deliver")(in_app(delivery.deliver))
+        self.deliver = queue.task(name="deliver")(in_app(deliver))
         if app is not None:
             for job, every in ((sweep, SWEEP_EVERY), (tell, TELL_EVERY), (purge, PURGE_EVERY)):
                 queue.periodic_task(_every(every))(in_app(job))
+
+
+def deliver(mail_id: int) -> None:
+    """Deliver one mail: the bell rang for it."""
+    delivery.deliver(mail_id, stop=_stopping.is_set)
 
 
 def sweep() -> None:
@@ -190,7 +194,6 @@ def run_worker(app: Flask | None = None, *, ready: Callable[[], None] | None = N
     Tasks(queue, app)
     consumer = Consumer(
         queue,
-        workers=THREADS,
         max_delay=LOOK_EVERY,
         shutdown_timeout=of.server.stop_within_seconds,
     )

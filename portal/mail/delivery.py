@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 
 MAILS_PER_CONNECTION = 50
 
+# A worker that is killed between the server's yes and our mark sends that letter again. With
+# one at a time, it is never more than one. Who needs more speed starts another worker.
+_one_at_a_time = threading.Lock()
+
 # Seven-bit whatever the language, and readable where the language is nearly ASCII.
 UTF8 = Charset("utf-8")
 UTF8.body_encoding = QP
@@ -56,14 +61,15 @@ def init_app(app: Flask) -> None:
     Mailman(app)
 
 
-def deliver(mail_id: int) -> None:
+def deliver(mail_id: int, *, stop: Callable[[], bool] = lambda: False) -> None:
     """Deliver one mail, unless it is not due, somebody else has it, or all mail waits."""
-    if pauses.is_on():
-        return
-    mail = lease.take(mail_id)
-    if mail is not None:
-        with _connection() as connection:
-            _deliver(mail, connection)
+    with _one_at_a_time:
+        if stop() or pauses.is_on():
+            return
+        mail = lease.take(mail_id)
+        if mail is not None:
+            with _connection() as connection:
+                _deliver(mail, connection)
 
 
 def deliver_due(*, within: timedelta, stop: Callable[[], bool] = lambda: False) -> int:
@@ -74,11 +80,14 @@ def deliver_due(*, within: timedelta, stop: Callable[[], bool] = lambda: False) 
     lease.settle_overdue()
     tried, end = 0, time.monotonic() + within.total_seconds()
     with _connection() as connection:
-        while time.monotonic() < end and not stop() and not pauses.is_on():
-            mail = lease.take_next()
-            if mail is None:
-                break
-            _deliver(mail, connection)
+        while time.monotonic() < end:
+            with _one_at_a_time:
+                if stop() or pauses.is_on():
+                    break
+                mail = lease.take_next()
+                if mail is None:
+                    break
+                _deliver(mail, connection)
             tried += 1
             if tried % MAILS_PER_CONNECTION == 0:
                 connection.close()

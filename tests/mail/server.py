@@ -20,13 +20,18 @@ USERNAME, PASSWORD = "portal", "a mail password"
 
 @dataclass
 class Manners:
-    """How the server answers. Empty means: as a good server does."""
+    """How the server answers. Empty means: as a good server does.
+
+    `data_after` is how long it thinks before it takes a letter, `yes_after` how long before it
+    says that it has.
+    """
 
     greeting_after: float = 0
     sender: str = ""
     recipients: dict[str, str] = field(default_factory=dict)
     data: str = ""
     data_after: float = 0
+    yes_after: float = 0
     sign_in: str = ""
     hang_up_after_data: bool = False
 
@@ -102,6 +107,10 @@ class MailServer:
             self._loop.call_soon_threadsafe(self._server.close)
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop).result(5)
             self._server = None
+
+    def has(self, number: int) -> bool:
+        """Whether so many letters have arrived."""
+        return len(self.letters) >= number
 
     def message_ids(self) -> list[str]:
         """The Message-ID of everything that arrived, in order."""
@@ -185,6 +194,8 @@ class _Desk:
             return manners.data
         assert isinstance(envelope.content, bytes)
         self.server.letters.append(Letter(envelope.rcpt_tos[0], envelope.content))
+        if manners.yes_after:
+            await asyncio.sleep(manners.yes_after)
         if manners.hang_up_after_data:
             assert isinstance(smtp.transport, asyncio.Transport)
             smtp.transport.abort()

@@ -197,7 +197,7 @@ def test_letters_are_thrown_away_after_a_day(
 
         assert mailbox.purge() == 1
 
-    (kept,) = db.session.scalars(mailbox.letters_to()).all()
+    kept = db.session.scalars(mailbox.letters_to()).one()
     assert kept.recipient == "new@example.org"
 
 
