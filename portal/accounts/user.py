@@ -85,6 +85,10 @@ STATUS_SQL = """CASE
     ELSE 'approved'
 END"""
 
+# How much of a name, an address and a username together a search looks through. A single sign
+# may unfold to eighteen; what indexes hold has an end.
+SEARCHED = 600
+
 users_roles = Table(
     "users_roles",
     Base.metadata,
@@ -139,7 +143,7 @@ class User(Model, UserMixin):
     username_canonical: Mapped[str | None] = mapped_column(folded(32), unique=True)
     full_name: Mapped[str] = mapped_column(String(120))
     # What lists search: name, address and username, folded. Kept by `_remember_for_search`.
-    search_text: Mapped[str] = mapped_column(folded(600), default="")
+    search_text: Mapped[str] = mapped_column(folded(SEARCHED), default="")
     # None: whoever confirms the address chooses a password then.
     password: Mapped[str | None] = mapped_column(String(255))
 
@@ -256,7 +260,8 @@ class User(Model, UserMixin):
             "username": self.username,
         }
         parts.update(changed)
-        self.search_text = canonical.search_text(*(part for part in parts.values() if part))
+        text = canonical.search_text(*(part for part in parts.values() if part))
+        self.search_text = text[:SEARCHED]
 
     def __str__(self) -> str:
         return self.full_name or self.username or f"#{self.id}"

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, StopValidation
 
 from portal import i18n
 from portal.accounts import addresses, passwords, usernames
@@ -56,13 +56,21 @@ class PlainText:
         self.lines = lines
 
     def __call__(self, _form: Any, field: Field) -> None:
-        allowed = "\n\r\t" if self.lines else ""
+        allowed = "\n\r\t\u2028\u2029" if self.lines else ""
         for character in field.data or "":
-            unseen = unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn")
+            unseen = unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
             if character not in allowed and (unseen or character in _BIDI):
                 raise ValidationError(
                     _l("This contains a character that cannot be shown. Type it again.")
                 )
+
+
+class HasLetters:
+    """A validator: a name that can be seen and read out, not blanks or invisible signs alone."""
+
+    def __call__(self, _form: Any, field: Field) -> None:
+        if not any(unicodedata.category(character).startswith("L") for character in field.data):
+            raise StopValidation(_l("Enter your full name."))
 
 
 class GoodUsername:
@@ -111,6 +119,7 @@ def full_name_field() -> StringField:
         filters=[trimmed],
         validators=[
             InputRequired(_l("Enter your full name.")),
+            HasLetters(),
             Length(max=120, message=_l("Shorten your name to 120 characters.")),
             PlainText(),
         ],
