@@ -80,7 +80,7 @@ def available(request: Request) -> bool:
     )
 
 
-def letters_to(address: str = "") -> Select[tuple[CapturedMail]]:
+def letters_to(address: str = "") -> Select[CapturedMail]:
     """The query for all letters, or those to addresses that begin so, newest first."""
     newest_first = select(CapturedMail).order_by(CapturedMail.id.desc())
     if not address:

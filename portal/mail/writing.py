@@ -11,7 +11,6 @@ from functools import cache
 from css_inline import CSSInliner
 from flask import current_app
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 from portal import i18n, settings
@@ -45,7 +44,7 @@ def write(
             "home": settings.current().public_url,
             "locale": i18n.tag(code),
             "direction": i18n.direction(code),
-            "greeting": _greeting(full_name),
+            "name": full_name if is_greetable(full_name) else "",
             "expires_at": expires_at,
             "quoted": _quoted,
         }
@@ -61,12 +60,6 @@ def write(
             user_id=user_id,
             expires_at=expires_at,
         )
-
-
-def _greeting(full_name: str) -> str:
-    if full_name and is_greetable(full_name):
-        return str(_("Hello %(name)s,", name=full_name))
-    return str(_("Hello,"))
 
 
 def is_greetable(full_name: str) -> bool:

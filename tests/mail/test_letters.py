@@ -23,8 +23,15 @@ from portal.database import db, transaction
 from portal.mail import messages
 from portal.mail.message import Message
 from portal.mail.writing import SUBJECT_LENGTH, _one_line, is_greetable
-from tests.conftest import make_settings
-from wsgi import create_site
+from tests.i18n.catalogues import compile_into
+
+# A portal with a name and a public address of its own, and a mail server.
+pytestmark = pytest.mark.settings(
+    PORTAL_PUBLIC_URL="https://portal.example.org",
+    PORTAL_SITE_NAME="Lighthouse",
+    PORTAL_SITE_SUPPORT_EMAIL="help@example.org",
+    PORTAL_MAIL_SERVER="mail.example.org",
+)
 
 LETTERS = Path(__file__).parent / "letters"
 LANGUAGES = ("en", "de", "es", "ar")
@@ -72,20 +79,15 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
 NAMES = tuple(every_mail(User(full_name=""), "en"))
 
 
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """A portal with a name and a public address of its own, and a mail server."""
-    names = {
-        "PORTAL_PUBLIC_URL": HOME,
-        "PORTAL_SITE_NAME": "Lighthouse",
-        "PORTAL_SITE_SUPPORT_EMAIL": "help@example.org",
-        "PORTAL_MAIL_SERVER": "mail.example.org",
-    }
-    site = create_site(make_settings(tmp_path / "instance", database_url, **names))
-    with site.app_context():
-        yield site
-        db.session.remove()
-        db.engine.dispose()
+@pytest.fixture(scope="module")
+def catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every sentence as it is committed, not as somebody compiled it last."""
+    return compile_into(tmp_path_factory.mktemp("translations"))
+
+
+@pytest.fixture(autouse=True)
+def _read_them(catalogues: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "TRANSLATIONS", str(catalogues))
 
 
 @pytest.fixture

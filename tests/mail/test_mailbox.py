@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +16,7 @@ from portal.database import db
 from portal.mail import delivery, mailbox
 from portal.mail.mailbox import CapturedMail
 from portal.mail.outbox import Mail
-from tests.conftest import Browser, make_settings
-from wsgi import create_site
+from tests.conftest import Browser
 
 HTML = (
     "<!doctype html><html><head><title>x</title></head>"
@@ -143,23 +140,32 @@ def test_through_a_proxy_there_is_no_mailbox(
 
 
 @pytest.mark.parametrize(
-    "names",
+    "_why",
     [
-        {"PORTAL_BIND": "0.0.0.0:8000", "PORTAL_PUBLIC_URL": "http://127.0.0.1:8000"},
-        {"PORTAL_MAIL_SERVER": "mail.example.org"},
-        {"PORTAL_MAIL_SERVER": "mail.example.org", "PORTAL_PUBLIC_URL": "https://p.example.org"},
+        pytest.param(
+            "bound to every address",
+            marks=pytest.mark.settings(
+                PORTAL_BIND="0.0.0.0:8000", PORTAL_PUBLIC_URL="http://127.0.0.1:8000"
+            ),
+        ),
+        pytest.param(
+            "with a mail server", marks=pytest.mark.settings(PORTAL_MAIL_SERVER="mail.example.org")
+        ),
+        pytest.param(
+            "with a public address",
+            marks=pytest.mark.settings(
+                PORTAL_MAIL_SERVER="mail.example.org", PORTAL_PUBLIC_URL="https://p.example.org"
+            ),
+        ),
     ],
-    ids=["bound to every address", "with a mail server", "with a public address"],
 )
 def test_a_portal_that_others_can_reach_or_that_sends_mail_has_no_mailbox(
-    tmp_path: Path, database_url: str, names: dict[str, str]
+    browser: Browser, _why: str
 ) -> None:
-    with elsewhere(tmp_path, database_url, names) as site:
-        site.test_client_class = Browser
-        answer = site.test_client().get("/dev/mailbox")
+    answer = browser.get("/dev/mailbox")
 
-        assert answer.status_code == 404
-        assert 'href="/dev/mailbox' not in answer.get_data(as_text=True)
+    assert answer.status_code == 404
+    assert 'href="/dev/mailbox' not in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
@@ -199,13 +205,3 @@ def test_letters_are_thrown_away_after_a_day(
 
     kept = db.session.scalars(mailbox.letters_to()).one()
     assert kept.recipient == "new@example.org"
-
-
-@contextmanager
-def elsewhere(tmp_path: Path, database_url: str, names: dict[str, str]) -> Iterator[Flask]:
-    """A site with other settings, for the length of a block."""
-    site = create_site(make_settings(tmp_path / "elsewhere", database_url, **names))
-    with site.app_context():
-        yield site
-        db.session.remove()
-        db.engine.dispose()
