@@ -1,0 +1,108 @@
+"""The outbox, asked: which mails there are in a state, and to whom. Never what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, func, select, union
+from sqlalchemy.orm import InstrumentedAttribute
+
+from portal.database import db
+from portal.mail.outbox import Mail, MailState
+from portal.paging import COUNTED, PER_PAGE, Keyset, Page
+
+
+class Shelf(Enum):
+    """Where staff look for mails; each is sorted by a moment that has an index."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+    DROPPED = "dropped"
+
+    @property
+    def key(self) -> InstrumentedAttribute[Any]:
+        """The moment it is sorted by."""
+        key: InstrumentedAttribute[Any] = getattr(Mail, _KEYS[self])
+        return key
+
+    @property
+    def holds(self) -> list[ColumnElement[bool]]:
+        """Which mails lie here. Decoys, which are for nobody, lie nowhere."""
+        states: dict[Shelf, ColumnElement[bool]] = {
+            Shelf.WAITING: Mail.is_open(),
+            Shelf.FAILED: Mail.stands(MailState.FAILED),
+            Shelf.DELIVERED: Mail.stands(MailState.DELIVERED),
+            Shelf.DROPPED: Mail.stands(MailState.DROPPED),
+        }
+        real = Mail.recipient.is_not(None)
+        return [states[self], real] if self in states else [real]
+
+
+_KEYS = {
+    Shelf.ALL: "posted_at",
+    Shelf.WAITING: "due_at",
+    Shelf.FAILED: "failed_at",
+    Shelf.DELIVERED: "delivered_at",
+    Shelf.DROPPED: "dropped_at",
+}
+
+
+def page(
+    shelf: Shelf,
+    *,
+    people: Sequence[int] | None = None,
+    address: str = "",
+    cursor: str = "",
+    per_page: int = PER_PAGE,
+) -> Page[Mail]:
+    """One page of mails: what waits by when it is due, all else the newest first. One query.
+
+    `people` are ids of accounts, and `address` one address as it was mailed: mails to any of
+    them. Nobody and no address given, with `people` an empty list, finds nothing.
+    """
+    keyset = Keyset(
+        shelf.key,
+        Mail.id,
+        descending=shelf is not Shelf.WAITING,
+        cursor=cursor,
+        per_page=per_page,
+    )
+    query = select(Mail).where(*shelf.holds)
+    if people is not None:
+        query = query.where(Mail.id.in_(_sent_to(people, address)))
+    return keyset.page(query)
+
+
+def of_person(user_id: int, limit: int = 50) -> list[Mail]:
+    """The mails to one person, newest first."""
+    return list(
+        db.session.scalars(
+            select(Mail)
+            .where(Mail.user_id == user_id)
+            .order_by(Mail.posted_at.desc(), Mail.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def counts() -> dict[Shelf, int]:
+    """How many wait and how many failed, each counted up to `COUNTED` + 1. One query."""
+    counted = (Shelf.WAITING, Shelf.FAILED)
+    columns = [
+        select(func.count())
+        .select_from(select(Mail.id).where(*shelf.holds).limit(COUNTED + 1).subquery())
+        .scalar_subquery()
+        for shelf in counted
+    ]
+    row = db.session.execute(select(*columns)).one()
+    return dict(zip(counted, row, strict=True))
+
+
+def _sent_to(people: Sequence[int], address: str) -> CompoundSelect[int]:
+    found = [select(Mail.id).where(Mail.user_id == person) for person in people]
+    found.append(select(Mail.id).where(Mail.recipient == address.replace("\0", "")))
+    return union(*found)
