@@ -152,7 +152,10 @@ def _decided(user: User, sentence: Any) -> StepRefused:
         )
         .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(1)
-    ).one()
+    ).one_or_none()
+    if entry is None:  # staff, who came by invitation
+        at = user.approved_at or user.rejected_at or user.registered_at
+        return decided_by(sentence, by=None, at=at)
     by = db.session.get(User, entry.by_id) if entry.by_id else None
     return decided_by(sentence, by=by, at=entry.at)
 
