@@ -82,6 +82,7 @@ PANEL: dict[str, Rule] = {
 
 # Endpoints of a part that ask for more than the part does.
 RULES |= {
+    "accounts.access_level": MANAGERS,
     "accounts.suspension": MANAGERS,
     "accounts.reinstatement": MANAGERS,
     "accounts.erasure": MANAGERS,

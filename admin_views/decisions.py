@@ -1,0 +1,111 @@
+"""Decisions: a step on one person or on several, by way of a page that says what will happen.
+
+The page works without a script. It says how many the step will be taken on, and who will be
+refused and why; what is typed into it stays when something is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from flask import abort, flash
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from admin_views.base import StaffView, back_to, current, in_transaction
+from portal.accounts import directory
+from portal.accounts.user import User
+from portal.errors import StepRefused
+from portal.security.forms import PortalForm
+
+MOST = 200
+
+Guard = Callable[[User], object]
+
+
+class Refusal(NamedTuple):
+    """Somebody on whom a step cannot be taken, and the sentence that says why."""
+
+    user: User
+    sentence: str
+
+
+class Decisions(StaffView):
+    """A part of the panel in which steps are taken on people."""
+
+    def decide(
+        self,
+        ids: Sequence[int],
+        form: PortalForm,
+        template: str,
+        *,
+        guard: Guard,
+        step: Callable[[User], None],
+        done: Callable[[int], str],
+        back: str,
+        **more: Any,
+    ) -> ResponseReturnValue:
+        """Show the page, or take the step on each and go back.
+
+        Each person's step is a transaction of its own: what is refused for one holds up
+        nobody, and what was done stays done. Whoever is refused is listed, with the reason.
+        """
+        if not ids:
+            flash(_("Tick at least one row first."), "warning")
+            return back_to(back)
+        failures: dict[int, str] = {}
+        if form.validate_on_submit():
+            failures = _take(step, ids)
+            if len(ids) > len(failures):
+                flash(done(len(ids) - len(failures)), "success")
+            if not failures:
+                return back_to(back)
+        people = directory.named(list(failures) or ids) or abort(404)
+        able, refused = _sorted_out(people, guard, failures)
+        for user in able:
+            if user.id in failures:  # for what the form says, which may be said otherwise
+                sentence = failures[user.id]
+                form.refuse(StepRefused(sentence if len(ids) == 1 else f"{user}: {sentence}"))
+        page = self.render(
+            template,
+            form=form,
+            people=able,
+            refused=refused,
+            failed=bool(failures),
+            back=back,
+            **more,
+        )
+        return page, 409 if failures else 400 if form.errors else 200
+
+
+def why_not(guard: Guard, user: User) -> str | None:
+    """Why a step would be refused; None when it would be taken."""
+    try:
+        guard(user)
+    except StepRefused as refused:
+        return str(refused)
+    return None
+
+
+def _take(step: Callable[[User], None], ids: Sequence[int]) -> dict[int, str]:
+    failures = {}
+    for user_id in ids:
+        try:
+            in_transaction(lambda user_id=user_id: step(current(User, user_id)))  # type: ignore[misc]
+        except StepRefused as refused:
+            failures[user_id] = str(refused)
+    return failures
+
+
+def _sorted_out(
+    people: Sequence[User], guard: Guard, failures: dict[int, str]
+) -> tuple[list[User], list[Refusal]]:
+    able, refused = [], []
+    for user in people:
+        sentence = why_not(guard, user)
+        if sentence is None:
+            able.append(user)
+        else:
+            refused.append(Refusal(user, failures.get(user.id, sentence)))
+    return able, refused

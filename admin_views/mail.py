@@ -1,0 +1,104 @@
+"""Mail: what waits, what went, what failed and why. Never what a mail says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from admin_views import parameters
+from admin_views.base import StaffView, back_to, current, in_transaction, listed, way_back
+from admin_views.decisions import MOST
+from portal.accounts import directory
+from portal.errors import StepRefused
+from portal.mail import listing, outbox, pauses
+from portal.mail.listing import Shelf
+from portal.mail.outbox import Mail
+from portal.pages.doors import me
+
+SHELVES: dict[Shelf, Any] = {
+    Shelf.ALL: _l("All"),
+    Shelf.WAITING: _l("Waiting"),
+    Shelf.FAILED: _l("Failed"),
+    Shelf.DELIVERED: _l("Delivered"),
+    Shelf.DROPPED: _l("Dropped"),
+}
+
+# A search that fits more people than this is told to be more precise.
+PEOPLE = 10
+
+
+class OutgoingMail(StaffView):
+    """The outbox."""
+
+    part = "mail"
+    label = _l("Mail")
+    icon = "envelope"
+    url_below_admin = "/mail"
+
+    @expose("/")
+    def index(self) -> str:
+        """List mails by where they stand, also those to one person."""
+        shelf = parameters.choice("tab", Shelf) or Shelf.ALL
+        search = parameters.text("q")
+        found = directory.page(search=search, per_page=PEOPLE) if search else None
+        people = [user.id for user in found.rows] if found else None
+        page = listed(
+            lambda cursor: listing.page(shelf, people=people, address=search, cursor=cursor)
+        )
+        return self.render(
+            "admin/mail/index.html",
+            page=page,
+            shelf=shelf,
+            shelves=SHELVES,
+            counts=listing.counts(),
+            search=search,
+            too_many=bool(found and found.after),
+            pause=pauses.current(),
+        )
+
+    @expose("/attempt", methods=["POST"])
+    def attempt(self) -> ResponseReturnValue:
+        """Let the worker try one mail, or those ticked, again now."""
+        ids = parameters.ticked(MOST)
+        refused = ""
+        tried = 0
+        for mail_id in ids:
+            try:
+                in_transaction(lambda mail_id=mail_id: _retry(mail_id))  # type: ignore[misc]
+            except StepRefused as error:
+                refused = str(error)
+            else:
+                tried += 1
+        if tried:
+            pauses.end()
+            flash(
+                ngettext(
+                    "%(num)d mail is tried again within a minute.",
+                    "%(num)d mails are tried again within a minute.",
+                    tried,
+                ),
+                "success",
+            )
+        if refused:
+            flash(
+                ngettext(
+                    "%(num)d mail could not be tried again. %(why)s",
+                    "%(num)d mails could not be tried again. %(why)s",
+                    len(ids) - tried,
+                    why=refused,
+                ),
+                "error",
+            )
+        if not ids:
+            flash(_("Tick at least one row first."), "warning")
+        return back_to(way_back(url_for(".index")))
+
+
+def _retry(mail_id: int) -> None:
+    outbox.retry(current(Mail, mail_id), by=me())
