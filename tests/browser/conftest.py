@@ -1,0 +1,164 @@
+"""A real Chromium in front of the whole site, served by a thread of the test process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from portal.accounts.user import User
+from portal.database import db
+from portal.security.limits import limiter
+from tests import needs
+from tests.conftest import make_settings
+from tests.people import PASSWORD
+from wsgi import create_site
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass
+class Window:
+    """One person's window: a page, and what it complained about."""
+
+    page: Page
+    site: str
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._hear)
+
+    def open(self, address: str) -> None:
+        """Go to an address of the site."""
+        self.page.goto(self.site + address, wait_until="load")
+
+    def press(self, button: str) -> None:
+        """Press the button of this name in the page's own part, and wait for the answer."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
+
+    def sign_in(self, user: User) -> None:
+        """Sign in by the page."""
+        self.open("/login")
+        self.page.get_by_label("Username or e-mail").fill(str(user.username))
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.press("Sign in")
+
+    def barriers(self) -> list[str]:
+        """What axe finds on the page as it is now."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(needs.axe())
+        found = self.page.evaluate("rules => axe.run({runOnly: rules})", WCAG)
+        return [
+            f"{violation['id']}: {node['html'][:160]}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    def _hear(self, message: Any) -> None:
+        # An answer of 400 or 404 is what some pages are about.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(message.text)
+
+
+class Quiet(WSGIRequestHandler):
+    """Answers without a line for each in the test's report."""
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, one for all tests of this process."""
+    executable = needs.chromium()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path, chromium: Browser) -> Iterator[Flask]:
+    """The whole site, whose mailed links lead to the thread that serves it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        bind = f"127.0.0.1:{free.getsockname()[1]}"
+    environ = {"PORTAL_BIND": bind, "PORTAL_LIMITS_ENABLED": "false"}
+    site = create_site(make_settings(tmp_path / "instance", database_url, **environ))
+    with site.app_context():
+        limiter.reset()
+        yield site
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """The paths that the site was asked for, in order."""
+    return []
+
+
+@pytest.fixture
+def address(app: Flask, asked: list[str]) -> Iterator[str]:
+    """Where the site is served."""
+
+    def site(environ: dict[str, Any], start_response: Any) -> Any:
+        asked.append(environ["PATH_INFO"])
+        return app(environ, start_response)
+
+    bind = app.config["SERVER_NAME"]
+    host, _, port = bind.rpartition(":")
+    server = make_server(host, int(port), site, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://{bind}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def new_window(chromium: Browser, address: str) -> Iterator[Callable[..., Window]]:
+    """Windows, each with cookies of its own. Takes what Playwright's `new_context` takes."""
+    contexts: list[BrowserContext] = []
+
+    def opened(**options: Any) -> Window:
+        chosen = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **options}
+        context = chromium.new_context(**chosen)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        return Window(context.new_page(), address)
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def window(new_window: Callable[..., Window]) -> Window:
+    """A window on a desk."""
+    return new_window()
