@@ -32,8 +32,8 @@ def note_confirmed(user: User, *, by: User | None = None, password_hash: str | N
         raise StepRefused(_l("Choose a password for your account."), field="password")
 
     if password_hash is not None:
+        # No session to end: nobody could sign in so far. And the link can still say "used".
         user.password = password_hash
-        user.end_sessions()
     user.confirmed_at = clock.now()
     audit.record(Action.CONFIRMED, about=user, by=by or user)
     notifications.raise_for(user, Kind.NEW_REGISTRATION)

@@ -67,22 +67,18 @@ def confirm(token: str) -> ResponseReturnValue:
     state = _state(reading)
     user = reading.user
     if state != "ready" or user is None:
-        return render_template(
-            "pages/confirm.html",
-            state=state,
-            user_email=None,
-            form=None,
-            ask_password=False,
-        ), 200 if state == "used" else 400
+        return _nothing_to_press(state)
 
     ask_password = _must_choose_a_password(user)
     form = ConfirmWithPasswordForm(user) if ask_password else ConfirmForm()
     if form.validate_on_submit():
         try:
-            _confirm(user.id, hashed(form.password.data or "") if ask_password else None)
+            first = _confirm(user.id, hashed(form.password.data or "") if ask_password else None)
         except StepRefused as refused:
             form.refuse(refused)
         else:
+            if not first:
+                return _nothing_to_press("used")
             session.pop(REGISTERED_HERE, None)
             session.pop(MAILED_TO, None)
             return redirect(url_for("pages.confirmed"), 303)
@@ -102,11 +98,20 @@ def confirmed() -> ResponseReturnValue:
     return render_template("pages/confirmed.html")
 
 
-def _confirm(user_id: int, password_hash: str | None) -> None:
+def _nothing_to_press(state: str) -> ResponseReturnValue:
+    return render_template(
+        "pages/confirm.html", state=state, user_email=None, form=None, ask_password=False
+    ), 200 if state == "used" else 400
+
+
+def _confirm(user_id: int, password_hash: str | None) -> bool:
+    """Confirm, unless somebody did meanwhile: then it is their password that counts."""
     with transaction():
         user = locked(User, user_id)
-        if user is not None:
-            confirmation.note_confirmed(user, password_hash=password_hash)
+        if user is None or user.confirmed_at is not None:
+            return False
+        confirmation.note_confirmed(user, password_hash=password_hash)
+        return True
 
 
 def _must_choose_a_password(user: User) -> bool:

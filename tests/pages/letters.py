@@ -26,3 +26,12 @@ def kinds_to(address: str) -> list[str]:
     """The kinds of mail waiting for an address, oldest first."""
     db.session.expire_all()
     return [mail.kind for mail in outbox.waiting() if mail.recipient == address]
+
+
+def texts_to(address: str) -> str:
+    """Everything that waits for an address, as it would be read: subjects, texts and HTML."""
+    db.session.expire_all()
+    letters = [unseal(mail.body) for mail in outbox.waiting() if mail.recipient == address]
+    return "\n".join(
+        part for letter in letters for part in (letter.subject, letter.text, letter.html)
+    )
