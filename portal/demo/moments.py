@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -30,19 +31,23 @@ _GAPS = {
 
 # How long ago people registered who are still on their way; everybody else, in the month before.
 _UNCONFIRMED = (5 * HOUR, 58 * HOUR)
-_WAITING = (4 * HOUR, 6 * DAY)
+_WAITING = (4 * HOUR, 7 * DAY)
 _THE_MONTH = (5 * DAY, 29 * DAY + 18 * HOUR)
 
 
-def of_registration(person: Person, random: Random, now: datetime) -> datetime:
-    """When somebody registered: at an hour when people are awake there, seldom on a weekend."""
+def of_registration(
+    person: Person, others: Collection[datetime], random: Random, now: datetime
+) -> datetime:
+    """When somebody registered: awake, seldom on a weekend, and not all on one day."""
     if person.since is not None:
         return now - person.since * MINUTE
     soonest, longest = _window(person)
     while True:
         moment = now - soonest - random.random() * (longest - soonest)
-        weekday = 1.0 if moment.weekday() < 5 else 0.25
-        if random.random() < weekday * _likely_at(_hour(moment, person.zone)):
+        weekday = 1.0 if moment.weekday() < 5 else 0.3
+        same_day = sum(other.date() == moment.date() for other in others)
+        likely = weekday * _likely_at(_hour(moment, person.zone)) * 0.6**same_day
+        if random.random() < likely:
             return moment
 
 

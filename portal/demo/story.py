@@ -54,6 +54,7 @@ class Story:
     now: datetime
     hash_of: Callable[[Person], str]
     ids: dict[str, int] = field(default_factory=dict)
+    registered: list[datetime] = field(default_factory=list)
     random: Random = field(default_factory=lambda: Random(SEED))
 
     def events(self) -> list[Event]:
@@ -82,7 +83,8 @@ class Story:
             yield from self._signs_in(person, start, self.now - 25 * MINUTE, 12)
 
     def _life_of(self, person: Person) -> Iterator[Event]:
-        registered = moments.of_registration(person, self.random, self.now)
+        registered = moments.of_registration(person, self.registered, self.random, self.now)
+        self.registered.append(registered)
         times = moments.of_life(person, registered, self.random, self.now)
         yield Event(registered, partial(self._register, person))
         for word, (moment, following) in zip(
