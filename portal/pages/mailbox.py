@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
+from portal import settings
 from portal.database import db
 from portal.mail import mailbox
 from portal.mail.mailbox import CapturedMail
@@ -56,9 +57,9 @@ def letter(letter_id: int) -> ResponseReturnValue:
     return render_template(
         "pages/mailbox_letter.html",
         letter=found,
-        links=list(dict.fromkeys(_LINK.findall(text))),
+        links=_links_in(text),
         text_part=_with_links(text),
-        headers=[(name, str(value)) for name, value in found.parsed().items()],
+        headers="\n".join(f"{name}: {value}" for name, value in found.parsed().items()),
     )
 
 
@@ -101,6 +102,13 @@ def _page() -> int:
 
 def _list_url(address: str, page: int) -> str:
     return url_for("mailbox.index", address=address or None, page=page if page > 1 else None)
+
+
+def _links_in(text: str) -> list[str]:
+    """Where a letter leads, besides home."""
+    found = dict.fromkeys(_LINK.findall(text))
+    found.pop(settings.current().public_url, None)
+    return list(found)
 
 
 def _with_links(text: str) -> Markup:
