@@ -41,7 +41,7 @@ def ticked(most: int) -> list[int]:
 
     More than `most` are not taken: no list shows as many.
     """
-    given = list(dict.fromkeys(request.values.getlist("id")))
+    given = list(dict.fromkeys(request.values.getlist("ids")))
     if len(given) > most:
         abort(400)
     return [_id(each) for each in given]
