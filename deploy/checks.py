@@ -37,8 +37,9 @@ FORMAT: list[Part] = [
 def tests(which: str, extra: list[str]) -> list[str]:
     """The pytest command for the everyday tests, or for the long ones."""
     workers = str(min(os.cpu_count() or 1, 8))
+    slowest = ["--durations=8", "--durations-min=3"]
     marks = "long" if which == "test-long" else "not long"
-    return ["pytest", "-n", workers, "--dist", "worksteal", "-m", marks, *extra]
+    return ["pytest", "-n", workers, "--dist", "worksteal", *slowest, "-m", marks, *extra]
 
 
 def run(name: str, command: list[str], *, live: bool = False) -> bool:
