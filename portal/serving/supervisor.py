@@ -44,7 +44,12 @@ class Supervisor:
             # What is loaded is shared between the processes as long as nobody writes to it.
             gc.collect()
             gc.freeze()
-        child = Child.forked(name, self._as_child(work))
+        # A signal in the moment of forking must not end in a handler that is of no use there.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            child = Child.forked(name, self._as_child(work))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         self.children.append(child)
         return child
 
@@ -104,6 +109,7 @@ class Supervisor:
             for number in (*STOPPING, signal.SIGCHLD):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             self._bell.close()
             self._clapper.close()
             return work()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from portal import settings
 from portal.serving import parent
@@ -31,11 +33,36 @@ class WebServer(BaseApplication):
         for name, value in options(settings.of(self.site)).items():
             self.cfg.set(name, value)
         self.cfg.set("bind", f"fd://{self.listener}")
-        self.cfg.set("post_worker_init", lambda _worker: self.ready())
+        self.cfg.set("post_worker_init", lambda _worker: self._is_at_work())
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        Processes(self).run()
 
     def load(self) -> Flask:
         """Give the site to the processes that answer."""
         return self.site
+
+    def _is_at_work(self) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        self.ready()
+
+
+class Processes(Arbiter):
+    """Gunicorn's master, whose processes hear a SIGTERM from their first moment.
+
+    In the original, one that comes before they listen to signals is lost, and they end only
+    when the time to stop is over.
+    """
+
+    def spawn_worker(self) -> int | None:
+        """Start a process; it lets the signal in once it can handle it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        try:
+            pid: int | None = super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        return pid
 
 
 def serve_for(supervisor: int, site: Flask, listener: int, ready: Callable[[], None]) -> None:

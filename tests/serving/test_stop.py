@@ -1,0 +1,108 @@
+"""Stopping: what is under way is finished, both processes end together, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.serving.running import Portal, alive, running, until
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_web_server_and_worker(place: Path, number: signal.Signals) -> None:
+    with running(place) as portal:
+        family = portal.until_ready().family()
+
+        # To the whole group, as a terminal does: the children are in groups of their own.
+        os.killpg(portal.process.pid, number)
+
+        assert portal.ended() == 0
+        assert not [pid for pid in family if alive(pid)]
+        assert "Stopped." in portal.output
+
+
+def test_a_request_under_way_is_answered_before_the_end(place: Path) -> None:
+    with running(place) as portal:
+        portal.until_ready()
+        with socket.create_connection(("127.0.0.1", portal.port)) as slow:
+            slow.sendall(
+                b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n"
+                b"\r\nidenti"
+            )
+            until(lambda: _is_taken(portal))
+
+            portal.process.terminate()
+            until(lambda: "Stopping" in portal.output)
+            slow.sendall(b"ty=x")
+            answer = slow.makefile("rb").read()
+
+        assert answer.startswith(b"HTTP/1.1 400")  # no token in it; but an answer
+        assert b"</html>" in answer
+        assert portal.ended() == 0
+
+
+@pytest.mark.parametrize(("victim", "other"), [("web server", "worker"), ("worker", "web server")])
+def test_when_one_dies_the_other_is_stopped_with_a_message(
+    place: Path, victim: str, other: str
+) -> None:
+    with running(place) as portal:
+        family = portal.until_ready().family()
+
+        os.kill(portal.child(victim), signal.SIGKILL)
+
+        assert portal.ended() == 1
+        until(lambda: not [pid for pid in family if alive(pid)])
+        assert f"The {victim} ended (killed by SIGKILL)." in portal.output
+        assert f"The {other} was stopped too." in portal.output
+
+
+def test_a_web_process_that_dies_is_replaced(place: Path) -> None:
+    with running(place) as portal:
+        portal.until_ready()
+        master = portal.child("web server")
+        (process,) = portal.family() - {master, portal.child("worker")}
+
+        os.kill(process, signal.SIGKILL)
+
+        until(lambda: portal.family() - {master, portal.child("worker"), process})
+        assert portal.get("/healthz")[0] == 200
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(place: Path) -> None:
+    with running(place) as portal:
+        family = portal.until_ready().family()
+        assert len(family) == 3
+
+        portal.process.kill()
+        portal.process.wait()
+
+        until(lambda: not [pid for pid in family if alive(pid)], seconds=15)
+    with running(place, port=portal.port) as again:
+        again.until_ready()
+
+
+def test_a_stop_during_the_start_leaves_nothing(place: Path) -> None:
+    with running(place) as portal:
+        until(lambda: "Application" in portal.output)
+
+        portal.process.terminate()
+
+        portal.ended()
+        assert not portal.family()
+
+
+def _is_taken(portal: Portal) -> bool:
+    """Whether the web server has read what was sent to it so far."""
+    wanted = f"0100007F:{portal.port:04X}"
+    for row in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        local, _, connection, queues = row.split()[1:5]
+        if local == wanted and connection == "01":
+            return queues.endswith(":00000000")
+    return False
