@@ -30,7 +30,7 @@ SPOKEN = {
 }
 CODE = {"data-personal"}  # names of fields, for scripts
 BUTTONS = {"button", "reset", "submit"}
-ADDRESS = re.compile(r"https?://[^\s<>]*")
+ADDRESS = re.compile(r"https?://[^\s<>⟦⟧]*")
 LETTER = re.compile(r"[^\W\d_]")
 WORDS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]{2,}")
 
@@ -54,6 +54,7 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.language = ""
         self.direction = ""
+        self._choice = ""
         self._open: list[tuple[str, bool]] = []
         self.feed(html)
         self.close()
@@ -114,6 +115,12 @@ class Page(HTMLParser):
                 self.forms[-1].typed.append(attributes["name"])
             if tag == "input" and not typed and chosen:
                 self.forms[-1].values[attributes["name"]] = attributes.get("value", "on")
+        elif tag == "select" and self.forms:
+            self._choice = attributes.get("name", "")
+        elif tag == "option" and self.forms and self._choice:
+            values = self.forms[-1].values
+            if self._choice not in values or "selected" in attributes:
+                values[self._choice] = attributes.get("value", "")
 
 
 def untranslated(html: str, allowed: Iterable[str] = ()) -> list[str]:
@@ -137,9 +144,13 @@ def untranslated(html: str, allowed: Iterable[str] = ()) -> list[str]:
 
 
 def addresses(
-    app: Flask, samples: Mapping[str, Iterable[object]], besides: Iterable[str] = ()
+    app: Flask,
+    samples: Mapping[str, Iterable[object]],
+    *,
+    queries: Mapping[str, Iterable[str]],
+    besides: Iterable[str] = (),
 ) -> Iterator[str]:
-    """Every address that answers a GET, with each sample argument in turn.
+    """Every address that answers a GET, with each sample argument and each query in turn.
 
     A sample is looked up as "endpoint.argument", then as "argument"; an address whose
     arguments have no sample is an error, so that a new page cannot slip past.
@@ -150,8 +161,10 @@ def addresses(
         if "GET" in (rule.methods or ()) and rule.endpoint not in besides:
             names = sorted(rule.arguments - set(rule.defaults or ()))
             for values in product(*(_samples(rule, name, samples) for name in names)):
-                chosen = dict(zip(names, values, strict=True))
-                yield adapter.build(rule.endpoint, chosen | dict(rule.defaults or {}))
+                chosen = dict(zip(names, values, strict=True)) | dict(rule.defaults or {})
+                address = adapter.build(rule.endpoint, chosen)
+                yield address
+                yield from (f"{address}?{query}" for query in queries.get(rule.endpoint, ()))
 
 
 def _samples(rule: Rule, name: str, samples: Mapping[str, Iterable[object]]) -> list[object]:

@@ -14,6 +14,7 @@ from typing import Any
 import flask_admin.babel
 import pytest
 import time_machine
+from babel import dates
 from flask import Flask
 from markupsafe import escape
 
@@ -29,13 +30,14 @@ from portal.security.limits import limiter
 from tests.conftest import Browser, make_settings
 from tests.i18n import pseudo
 from tests.i18n.crawler import Page, addresses, untranslated
-from tests.people import PASSWORD, People, an_agent, person
+from tests.people import PASSWORD, People, an_agent, level, person
 from wsgi import create_site
 
 # What answers with no page: files, and what machines ask.
 NO_PAGES = {"static", "health.alive", "health.ready", "mailbox.part", "mailbox.source"}
 # The product, its sender, and what stands in an address bar.
 NAMES = {"Portal", "portal@localhost"}
+SHELL = {"/logout", "/language", "/appearance"}
 WRONG = "7"  # too short for anything, and nothing that a translation should reach
 
 in_both = pytest.mark.parametrize("language", [pseudo.ACCENTED, pseudo.MIRRORED], indirect=True)
@@ -47,7 +49,12 @@ class World:
 
     visitors: dict[str, User | None]
     samples: dict[str, list[object]]
+    queries: dict[str, list[str]] = field(default_factory=dict)
     data: set[str] = field(default_factory=set)
+
+    def addresses(self, app: Flask) -> list[str]:
+        """Where a crawl goes."""
+        return list(addresses(app, self.samples, queries=self.queries, besides=NO_PAGES))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,8 @@ def app(
     monkeypatch.setattr(i18n, "TRANSLATIONS", str(pseudo_catalogues))
     monkeypatch.setattr(i18n, "ADMIN_TRANSLATIONS", str(pseudo_catalogues))
     monkeypatch.setattr(i18n, "SECURITY_I18N_DIRNAME", ["builtin", *[str(pseudo_catalogues)] * 2])
+    for name in ("format_date", "format_datetime", "format_time", "format_timedelta"):
+        monkeypatch.setattr(dates, name, _bracketed(getattr(dates, name)))
     flask_admin.babel.domain.cache.clear()  # it belongs to the process, not to the site
     settings = make_settings(tmp_path / "instance", database_url, PORTAL_LIMITS_ENABLED="false")
     spoken = replace(settings.site, languages=(language,), default_language=language)
@@ -93,15 +102,22 @@ def world(app: Flask, people: People) -> World:
     approved = people.user(approved="guest", full_name=zoe)
     unconfirmed = people.user(full_name=zoe)
     rejected = people.user(confirmed=True, rejected="Zkq rjk.", full_name=zoe)
-    people.user(suspended=True, full_name=zoe)
-    staff = {name: people.staff(name) for name in ("reviewer", "manager", "administrator")}
+    suspended = people.user(suspended=True, full_name=zoe)
+    staff = {name: people.staff(name) for name in ("reviewer", "administrator")}
     near, far = an_agent("Zkqx", requires="guest"), an_agent("Qkzx", requires="extended")
     visitors = {"nobody": None, "pending": pending, "rejected": rejected, "approved": approved}
+
+    everybody = [unconfirmed, pending, approved, rejected, suspended, staff["administrator"]]
 
     return World(
         visitors={**visitors, **staff},
         samples={
-            "agent_id": [near.id, far.id, 0],
+            "pages.open_agent.agent_id": [near.id, far.id, 0],
+            "agent_id": [near.id, 999],
+            "level_id": [level("guest").id, level("extended").id, 999],
+            "role_id": [role.id for role in db.session.scalars(db.select(Role))],
+            "accounts.account.user_id": [*(user.id for user in everybody), 999],
+            "user_id": [approved.id, suspended.id],
             "pages.confirm.token": [
                 *(_token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),
                 _expired(lambda: links.confirmation(unconfirmed)),
@@ -121,6 +137,18 @@ def world(app: Flask, people: People) -> World:
             "pages.setup.token": [_invitation(), "nonsense"],
             "letter_id": [0],
         },
+        queries={
+            "registrations.index": ["tab=unconfirmed", "tab=rejected", "q=qqq"],
+            "registrations.approval": [f"id={pending.id}&id={rejected.id}"],
+            "registrations.rejection": [f"id={pending.id}&id={approved.id}"],
+            "registrations.confirmation_mail": [f"id={unconfirmed.id}&id={approved.id}"],
+            "registrations.reopening": [f"id={rejected.id}&id={pending.id}"],
+            "accounts.index": ["status=suspended", "q=qqq", "sort=oldest"],
+            "agents.index": ["q=qqq"],
+            "mail.index": ["tab=failed", "tab=waiting", "q=qqq"],
+            "audit_trail.index": ["action=account.approved", "since=then", "q=qqq", "account=1"],
+            "mailbox.index": ["address=qqq"],
+        },
         data=_data(),
     )
 
@@ -134,7 +162,7 @@ def test_every_page_is_translated(
 
     for name, user in world.visitors.items():
         browser = _browser_of(user, new_browser)
-        for address in [*addresses(app, world.samples, besides=NO_PAGES), "/nowhere"]:
+        for address in world.addresses(app):
             answer = browser.get(address)
             assert answer.status_code < 500, (name, address)
             if answer.mimetype == "text/html" and answer.status_code not in (302, 303):
@@ -151,9 +179,9 @@ def test_every_form_complains_in_the_readers_language(
     found: dict[str, list[str]] = {}
     sent = 0
 
-    for name, user in world.visitors.items():
-        browser = _browser_of(user, new_browser)
-        for address in addresses(app, world.samples, besides=NO_PAGES):
+    for name in ("nobody", "pending", "approved", "administrator"):
+        browser = _browser_of(world.visitors[name], new_browser)
+        for address in world.addresses(app):
             answer = browser.get(address)
             for form in Page(answer.text).forms if answer.mimetype == "text/html" else []:
                 if form.method == "post" and form.typed:
@@ -168,6 +196,27 @@ def test_every_form_complains_in_the_readers_language(
 
     assert found == {}
     assert sent > 10
+
+
+def test_every_step_says_what_it_did(
+    language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
+) -> None:
+    found: dict[str, list[str]] = {}
+    taken = 0
+    browser = _browser_of(world.visitors["administrator"], new_browser)
+
+    for address in world.addresses(app):
+        answer = browser.get(address)
+        for form in Page(answer.text).forms if answer.mimetype == "text/html" else []:
+            if form.method == "post" and form.action not in SHELL:
+                taken += 1
+                values = form.values | dict.fromkeys(form.typed, "zkq")
+                answer = browser.post(form.action or address, data=values, follow_redirects=True)
+                assert answer.status_code < 500, address
+                _check(answer.text, f"{address} -> {form.action}", language, world, found)
+
+    assert found == {}
+    assert taken > 10
 
 
 def test_every_failure_is_explained_in_the_readers_language(
@@ -265,6 +314,11 @@ def _browser_of(user: User | None, new_browser: Callable[[], Browser]) -> Browse
     if user is not None:
         browser.sign_in(person(user))
     return browser
+
+
+def _bracketed(speak: Callable[..., str]) -> Callable[..., str]:
+    """What Babel says of dates and times counts as translated; other dates do not."""
+    return lambda *values, **options: f"{pseudo.OPEN}{speak(*values, **options)}{pseudo.CLOSE}"
 
 
 def _token(link: str) -> str:
