@@ -28,6 +28,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     delivery.init_app(app)
     jobs.init_app(app)
     pages.init_app(app)
-    security.init_app(app)
     static_files.init_app(app)
+    security.init_app(app)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -35,6 +35,7 @@ def choose() -> ResponseReturnValue:
         COOKIE,
         theme,
         max_age=365 * 24 * 60 * 60,
+        path=current_app.config["APPLICATION_ROOT"],
         secure=settings.current().is_https,
         httponly=True,
         samesite="Lax",

@@ -26,13 +26,14 @@ def init_app(app: Flask) -> None:
     gate.init_app(app)
     wild_input.init_app(app)
     csrf.init_app(app)
-    Security(
+    security = Security(
         app,
         Accounts(),
         login_form=SignInForm,
         verify_form=VerifyForm,
         password_util_cls=PortalPasswordUtil,
     )
+    security.want_json(lambda _request: False)
     sessions.init_app(app)
     limits.init_app(app)
     headers.init_app(app)

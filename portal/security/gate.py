@@ -131,5 +131,6 @@ def _check_person(rule: Rule, user: User) -> ResponseReturnValue | None:
 def _to_sign_in() -> ResponseReturnValue:
     if request.method not in ("GET", "HEAD"):
         return redirect(url_for("security.login"))
-    wanted = request.full_path.rstrip("?")
-    return redirect(url_for("security.login", next=wanted if wanted != "/" else None))
+    wanted = (request.script_root + request.full_path).rstrip("?")
+    home = url_for("pages.home")
+    return redirect(url_for("security.login", next=wanted if wanted != home else None))

@@ -13,10 +13,10 @@ from flask.wrappers import Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
-from flask_security import views
 
 from portal import settings
 from portal.accounts import canonical
+from portal.security import sign_in
 
 limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
 
@@ -118,5 +118,5 @@ def _digest(text: str) -> str:
 
 # Made once: the limiter outlives applications, and would count a view that is wrapped for a
 # second one twice.
-_sign_in = sign_in_by_address(sign_in_by_account(sign_in_by_account_anywhere(views.login)))
-_verify = by_account(views.verify)
+_sign_in = sign_in_by_address(sign_in_by_account(sign_in_by_account_anywhere(sign_in.sign_in)))
+_verify = by_account(sign_in.verify)

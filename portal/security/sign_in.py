@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
+from flask_security import views
 from flask_security.forms import LoginForm
 from flask_security.forms import VerifyForm as FlaskSecurityVerifyForm
-from wtforms import BooleanField, PasswordField, StringField, SubmitField
+from werkzeug import Response
+from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField
 
 from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.security.forms import Translated
+from portal.security.redirects import local_target
 
 # What somebody who typed the right password may know of their account, and nobody else.
 _WHY_CLOSED = {
@@ -21,6 +26,24 @@ _WHY_CLOSED = {
     ),
     Status.SUSPENDED: _l("This account is suspended. Ask the staff."),
 }
+
+
+def sign_in() -> ResponseReturnValue:
+    """Flask-Security's sign-in page; where it leads is ours to decide."""
+    return _onward(views.login())
+
+
+def verify() -> ResponseReturnValue:
+    """The page that asks for the password again, before something that matters."""
+    return _onward(views.verify())
+
+
+def _onward(answer: Any) -> ResponseReturnValue:
+    """Lead to the page that was wanted, or home. A `next` that leads elsewhere is not followed."""
+    if isinstance(answer, Response) and answer.status_code == 302:
+        wanted = local_target(request.form.get("next")) or local_target(request.args.get("next"))
+        answer.location = wanted or url_for("pages.home")
+    return answer
 
 
 class SignInForm(LoginForm):
@@ -58,6 +81,9 @@ class SignInForm(LoginForm):
             return self._say_why_closed(found)
         return self._refuse_generically()
 
+    def validate_next(self, _field: Field) -> None:
+        """A way back that leads elsewhere keeps nobody from signing in (see `_onward`)."""
+
     def _refuse_generically(self) -> bool:
         self.identity.errors, self.password.errors = [], []
         self.form_errors = [
@@ -81,3 +107,6 @@ class VerifyForm(FlaskSecurityVerifyForm):
 
     password = PasswordField(_l("Password"))
     submit = SubmitField(_l("Continue"))
+
+    def validate_next(self, _field: Field) -> None:
+        """A way back that leads elsewhere keeps nobody from going on (see `_onward`)."""
