@@ -38,7 +38,7 @@ def verify() -> ResponseReturnValue:
     return _onward(views.verify())
 
 
-def _onward(answer: Any) -> ResponseReturnValue:
+def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:
     """Lead to the page that was wanted, or home. A `next` that leads elsewhere is not followed."""
     if isinstance(answer, Response) and answer.status_code == 302:
         wanted = local_target(request.form.get("next")) or local_target(request.args.get("next"))
