@@ -39,6 +39,9 @@ OLDEST = (3, 11)
 RUN_LOCK = ROOT / "requirements.txt"
 DEV_LOCK = ROOT / "requirements-dev.txt"
 
+# uv brings certificates of its own; behind a proxy only the machine's are right. Old and new name.
+TRUSTING_THE_MACHINE = {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"}
+
 
 class Stamps:
     """What the finished steps were made from, by step."""
@@ -166,7 +169,10 @@ def _packages(steps: Steps, stamps: Stamps, lock: Path) -> None:
     uv = shutil.which("uv")
     if uv:
         steps.progress("with uv")
-        done = _try([uv, "pip", *arguments, "--python", PYTHON, "--compile-bytecode", "--quiet"])
+        done = _try(
+            [uv, "pip", *arguments, "--python", PYTHON, "--compile-bytecode", "--quiet"],
+            TRUSTING_THE_MACHINE,
+        )
         if done.returncode:  # an index that only pip knows, say
             uv = None
     if not uv:
@@ -270,7 +276,7 @@ def _programs(steps: Steps) -> None:
 
 
 def _apt_get(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
     options = ["--yes", "--quiet", "--no-install-recommends"]
     return _try(["apt-get", *options, *arguments], environment)
 
@@ -310,7 +316,7 @@ def _try(
     return subprocess.run(
         [str(part) for part in command],
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

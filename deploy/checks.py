@@ -23,7 +23,7 @@ LINT: list[Part] = [
     ("format", ["ruff", "format", "--check", "--quiet", *CODE]),
     ("lint", ["ruff", "check", "--quiet", *CODE]),
     ("types", ["mypy", *TYPED]),
-    ("imports", ["lint-imports"]),
+    ("imports", ["lint-imports", "--no-logo"]),
     ("templates", ["djlint", "--lint", "--quiet", "templates"]),
     ("icons", ["python", "-m", "deploy.assets", "check"]),
     ("catalogues", ["python", "-m", "deploy.catalogues", "check"]),

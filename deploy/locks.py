@@ -5,11 +5,13 @@ python -m deploy.locks
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
 
 from deploy import assets
+from deploy.bootstrap import TRUSTING_THE_MACHINE
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / ".venv" / "bin" / "uv"
@@ -52,7 +54,7 @@ def lock_front_end() -> None:
 
 def _call(command: list[str]) -> None:
     print("uv pip compile … -o", command[-1], flush=True)
-    subprocess.run(command, cwd=ROOT, check=True)
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **TRUSTING_THE_MACHINE}, check=True)
 
 
 if __name__ == "__main__":
