@@ -36,6 +36,7 @@ pytestmark = pytest.mark.settings(
 LETTERS = Path(__file__).parent / "letters"
 LANGUAGES = ("en", "de", "es", "ar")
 HOME = "https://portal.example.org"
+BLANKS = "\u034f\u200c\u00a0 \n"  # after the preheader
 WITHOUT_ACTION = {"suspended", "erased", "address_changed"}
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 
@@ -291,7 +292,7 @@ class Page(HTMLParser):
         """Read a letter."""
         page = cls()
         page.feed(html)
-        page.title, page.preheader = page.title.strip(), page.preheader.strip()
+        page.title, page.preheader = page.title.strip(), page.preheader.rstrip(BLANKS)
         return page
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
