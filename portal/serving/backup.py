@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from portal import revisions
+from portal.serving import postgres
 from portal.serving.problems import Problem
 from portal.settings import Settings
 
@@ -20,11 +20,14 @@ Progress = Callable[[int, int], None]
 
 
 def default_file(ours: Settings, label: str = "") -> Path:
-    """Name a new file in the instance's backups folder, by the time."""
+    """Name a file that is not there yet in the instance's backups folder, by the time."""
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = "-".join(filter(None, ["portal", moment, label]))
     end = ".sqlite3" if ours.database_url.startswith("sqlite") else ".pgdump"
-    return ours.instance / "backups" / f"{name}{end}"
+    folder = ours.instance / "backups"
+    numbered = (folder / f"{name}-{number}{end}" for number in itertools.count(2))
+    names = itertools.chain([folder / f"{name}{end}"], numbered)
+    return next(file for file in names if not file.exists())
 
 
 def make(ours: Settings, file: Path, progress: Progress | None = None) -> Path:
@@ -42,7 +45,7 @@ def make(ours: Settings, file: Path, progress: Progress | None = None) -> Path:
         if ours.database_url.startswith("sqlite"):
             copy_sqlite(revisions.sqlite_file(ours), partial, progress)
         else:
-            run_tool(ours, "pg_dump", "--format=custom", f"--file={partial}")
+            postgres.dump(ours, partial)
         _sync(partial)
         os.link(partial, file)
     except FileExistsError:
@@ -82,25 +85,6 @@ def _reading(file: Path) -> sqlite3.Connection:
     connection.execute("BEGIN")
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return connection
-
-
-def run_tool(ours: Settings, tool: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's tools on the database; the password is not on its command line."""
-    parts = urlsplit(revisions.libpq_url(ours.database_url))
-    environ = dict(os.environ)
-    if parts.password:
-        environ["PGPASSWORD"] = unquote(parts.password)
-        user = parts.netloc.rpartition("@")[0].partition(":")[0]
-        parts = parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}")
-    command = [tool, *arguments, f"--dbname={urlunsplit(parts)}"]
-    try:
-        subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise Problem(
-            f"{tool} is not installed. On Debian: apt-get install postgresql-client"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        raise Problem(f"{tool} failed: {error.stderr.strip()}") from None
 
 
 def _sync(file: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
+import click
 from werkzeug.utils import import_string
 
 from portal.serving import start
@@ -16,9 +18,9 @@ from portal.serving.problems import Problem
 from portal.serving.speaking import Steps
 from portal.settings.sources import MAY_HOLD_PASSWORD, SECRETS, variable
 
-Item = TypeVar("Item")
-# `for person in progress(people, "People")` shows how far it is.
-Progress = Callable[[Iterable[Item], str], Iterable[Item]]
+if TYPE_CHECKING:
+    from portal.demo import DemoResult
+    from portal.settings import Settings
 
 # Wherever the settings point, a demo writes to its own folder and mails nobody.
 _OWN = {
@@ -32,7 +34,7 @@ _OWN = {
 }
 
 
-def run(environ: Mapping[str, str], folder: Path | None, progress: Progress[Item]) -> int:
+def run(environ: Mapping[str, str], folder: Path | None) -> int:
     """Make a demo, fill it and serve it. Its folder goes in the end, unless one was named."""
     with _folder(folder) as place:
         own = _environment(environ, place)
@@ -41,20 +43,30 @@ def run(environ: Mapping[str, str], folder: Path | None, progress: Progress[Item
         if not prepared.settings.is_loopback:
             raise Problem("A demo is for this machine only: set PORTAL_BIND to 127.0.0.1:8000.")
         with steps.step("People") as step:
-            site = import_string("wsgi:create_site")(prepared.settings)
-            step.note = "made"
-            notes = _seed()(site, progress)
-        prepared.notes.extend(notes or ())
+            made = _fill(prepared.settings)
+            step.note = f"{made.people} of them, {made.agents} agents and apps"
+        prepared.notes.extend(made.lines())
         return start.serve(prepared)
 
 
-def _seed() -> Callable[..., Iterable[tuple[str, str]] | None]:
-    """Find `portal.demo.seed(site, progress)`, which gives lines for the banner: label and text."""
-    seed: Callable[..., Iterable[tuple[str, str]] | None] | None
-    seed = import_string("portal.demo:seed", silent=True)
-    if seed is None:
-        raise Problem("This installation has no demo: portal/demo is missing.")
-    return seed
+def _fill(ours: Settings) -> DemoResult:
+    """Let the people in, with a bar where somebody watches."""
+    from portal.database import db
+    from portal.demo import seed
+
+    site = import_string("wsgi:create_site")(ours)
+    with click.progressbar(
+        length=1, label="        People", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        made = seed(site, tell)
+    with site.app_context():
+        db.engine.dispose()  # web server and worker are forked from here, and share no connection
+    return made
 
 
 def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

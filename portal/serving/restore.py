@@ -11,7 +11,7 @@ from pathlib import Path
 
 from portal import revisions
 from portal.revisions import Standing
-from portal.serving import backup, folder, migration
+from portal.serving import backup, folder, migration, postgres
 from portal.serving.problems import Problem
 from portal.settings import Database, Settings
 
@@ -40,10 +40,8 @@ def restore(ours: Settings, file: Path, *, force: bool, tell: Callable[[str], No
     folder.prepare(ours.instance)
     with folder.alone(ours.instance):
         kept = _keep_present(ours, force=force, tell=tell)
-        if ours.database_url.startswith("sqlite"):
-            dropped = _into_sqlite(ours, file, tell)
-        else:
-            dropped = _into_postgresql(ours, file, tell)
+        into = _into_sqlite if ours.database_url.startswith("sqlite") else _into_postgresql
+        dropped = into(ours, file, tell)
     return Restored(revisions.head(), dropped, kept)
 
 
@@ -107,18 +105,24 @@ def _into_sqlite(ours: Settings, file: Path, tell: Callable[[str], None]) -> int
 
 
 def _into_postgresql(ours: Settings, file: Path, tell: Callable[[str], None]) -> int:
-    if file.read_bytes()[:5] != b"PGDMP":
-        raise Problem(f"{file} is not a backup made by `portal db backup` from PostgreSQL.")
+    _must_be_known(postgres.revision_in(file), file)
     tell(f"Reading {file} into the database")
-    _drop_tables(ours)
-    backup.run_tool(
-        ours, "pg_restore", "--no-owner", "--no-privileges", "--single-transaction", str(file)
-    )
+    postgres.drop_tables(ours)
+    postgres.load(ours, file)
     return _make_ready(ours, file, tell)
 
 
 def _make_ready(ours: Settings, file: Path, tell: Callable[[str], None]) -> int:
     found = revisions.in_database(ours)
+    _must_be_known(found, file)
+    if revisions.standing(found) is Standing.BEHIND:
+        tell(f"Migrating from {found} to {revisions.head()}")
+        migration.upgrade(ours)
+    tell("Dropping mails that waited, and signing everybody out")
+    return _forget_what_is_past(ours)
+
+
+def _must_be_known(found: str | None, file: Path) -> None:
     match revisions.standing(found):
         case Standing.EMPTY:
             raise Problem(f"{file} is not a backup of the portal.")
@@ -127,11 +131,6 @@ def _make_ready(ours: Settings, file: Path, tell: Callable[[str], None]) -> int:
                 f"{file} is at revision {found}, which this version of the portal does not "
                 "know. Update the portal first."
             )
-        case Standing.BEHIND:
-            tell(f"Migrating from {found} to {revisions.head()}")
-            migration.upgrade(ours)
-    tell("Dropping mails that waited, and signing everybody out")
-    return _forget_what_is_past(ours)
 
 
 def _forget_what_is_past(ours: Settings) -> int:
@@ -162,18 +161,6 @@ def _forget_what_is_past(ours: Settings) -> int:
             db.session.remove()
             db.engine.dispose()
     return dropped
-
-
-def _drop_tables(ours: Settings) -> None:
-    # What a newer portal has added since the backup would otherwise stay and be in the way.
-    import psycopg
-
-    with psycopg.connect(revisions.libpq_url(ours.database_url)) as connection:
-        rows = connection.execute(
-            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
-        ).fetchall()
-        for (name,) in rows:
-            connection.execute(f"DROP TABLE {name} CASCADE")
 
 
 def _sqlite_at(ours: Settings, file: Path) -> Database:
