@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from portal.revisions import Unreachable
 from portal.serving.problems import Problem
 from portal.settings import SettingsError
-
-Item = TypeVar("Item")
 
 # Everything else is imported by the command that needs it: --help has to be quick.
 
@@ -70,7 +67,7 @@ def demo(folder: Path | None) -> None:
     """
     from portal.serving import demo
 
-    sys.exit(demo.run(os.environ, folder, _with_bar))
+    sys.exit(demo.run(os.environ, folder))
 
 
 @main.command("create-staff")
@@ -214,11 +211,6 @@ def _site() -> Any:
     if revisions.standing(revisions.in_database(ours)) is not revisions.Standing.CURRENT:
         raise Problem("The database is not up to date: run `portal db upgrade` first.")
     return import_string("wsgi:create_site")(ours)
-
-
-def _with_bar(items: Iterable[Item], label: str) -> Iterator[Item]:
-    with click.progressbar(items, label=label, file=sys.stderr) as bar:
-        yield from bar
 
 
 def _onto(bar: Any) -> Any:

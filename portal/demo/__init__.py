@@ -54,9 +54,8 @@ class DemoResult:
     def lines(self) -> list[tuple[str, str]]:
         """The same as lines for a terminal, each with a short label."""
         return [
-            ("Demo", f"{self.people} people, {self.agents} agents and apps, a month of history"),
-            ("Password", f"{self.sign_ins[0].password} for each of these; made for this start"),
-            *(("Sign in", f"{who.username:<20}{who.part}") for who in self.sign_ins),
+            ("Password", f"{self.sign_ins[0].password}    made for this start, for each of these:"),
+            *(("Sign in", f"{who.username:<20} {who.part}") for who in self.sign_ins),
         ]
 
 
