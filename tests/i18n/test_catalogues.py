@@ -29,6 +29,16 @@ UNSAYABLE = {
     "Value entered must be less than %(length) characters",
 }
 
+OTHER_WORDS = {
+    "en": r"\b(log ?in|log ?out|sign[- ]?up|profile|activat\w+|banned|blocked|disabled?|delet\w+"
+    r"|purged?|queue\w*|alert|tier|email|invalid|please|oops)\b",
+    "de": r"\b(login|logout|einlogg\w+|email|(?<![-\u2011])mail(?!server)\w*|profil"
+    r"|aktivier\w+|deaktivier\w+|gebannt|genehmig\w+|benutzerkonto|kennwort|ungültig)\b",
+    "es": r"\b(email|e-mail|login|perfil|activar|baj[ae]r?|borrad[oa]|eliminad[oa]|bloquead[oa]"
+    r"|clave de acceso|inválid[oa]|perfil)\b",
+    "ar": r"البريد الالكتروني|كلمة السر|ملف شخصي|حظر|حذف|تنشيط",
+}
+
 PLACEHOLDER = re.compile(r"%\((\w+)\)([a-z])|\{(\w+)\}")
 TAG = re.compile(r"</?\w+[^>]*>")
 WORD = re.compile(r"[^\W\d_]{2}")
@@ -37,9 +47,9 @@ WORD = re.compile(r"[^\W\d_]{2}")
 def forms_of(message: Message) -> Iterator[tuple[str, str]]:
     """Each translated form beside the form of the source that it stands for."""
     if isinstance(message.id, str):
-        yield message.id, str(message.string)
+        yield message.id, str(message.string or "")
     else:
-        for number, form in enumerate(message.string or ()):
+        for number, form in enumerate(message.string or message.id):
             yield message.id[min(number, 1)], form
 
 
@@ -216,6 +226,29 @@ def test_our_catalogue_explains_its_words(language: str) -> None:
 
     for word in ("account", "registration", "confirmation", "approval", "rejection", "suspension"):
         assert re.search(rf"^#   {word}\b", comment, re.M), word
+
+
+def test_sources_are_whole_sentences_with_named_placeholders() -> None:
+    for message in catalogues.template():
+        for source in [message.id] if isinstance(message.id, str) else message.id:
+            assert source == source.strip(), source
+            assert "\n" not in source, source
+            assert not re.search(r"%[sd]", source), source
+
+
+@pytest.mark.parametrize("language", ["en", *SHIPPED])
+def test_one_thing_has_one_word(language: str) -> None:
+    """The words of other products that mean what a word of the glossary means here."""
+    catalogue = catalogues.template() if language == "en" else catalogues.ours(language)
+    texts = [
+        source if language == "en" else form
+        for message in catalogue
+        if message.id
+        for source, form in forms_of(message)
+    ]
+    others = re.compile(OTHER_WORDS[language], re.IGNORECASE)
+
+    assert [text for text in texts if others.search(no_code(text))] == []
 
 
 def test_what_is_compiled_is_never_committed() -> None:
