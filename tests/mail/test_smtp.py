@@ -104,7 +104,7 @@ def test_a_server_that_says_nothing_is_left_after_the_timeout(
 
     delivery.deliver(mail.id)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9
     state, reason = outcome(mail)
     assert state is MailState.WAITING
     assert reason in ("disconnected", "unreachable")
@@ -142,7 +142,7 @@ def test_a_server_that_never_comes_to_an_end_is_left_before_the_lease_ends(
 
         delivery.deliver(mail.id)
 
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20
         assert outcome(mail)[0] is MailState.WAITING
 
 
