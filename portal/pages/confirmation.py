@@ -142,6 +142,6 @@ def _resend(email: str) -> None:
         select(User).filter_by(email_canonical=canonical.email(email)).with_for_update(of=User)
     ).one_or_none()
     if user is None or user.status is not Status.UNCONFIRMED or confirmation.pause_left(user):
-        outbox.post_nothing()
+        outbox.post_nothing(like="confirmation")
         return
     confirmation.resend_confirmation(user, by=user)
