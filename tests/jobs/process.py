@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = "from portal.jobs import run_worker; raise SystemExit(run_worker())"
 
 
-def until(condition: Callable[[], object], *, within: float = 30) -> None:
+def until(condition: Callable[[], object], *, within: float = 60) -> None:
     """Wait for a condition; fail when it does not come true in time."""
     end = time.monotonic() + within
     while not condition():
