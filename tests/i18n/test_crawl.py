@@ -5,6 +5,7 @@ Whatever shows outside of their brackets was never marked for translation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -177,25 +178,27 @@ def test_every_form_complains_in_the_readers_language(
     language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
 ) -> None:
     found: dict[str, list[str]] = {}
-    sent = 0
+    sent: set[tuple[str, ...]] = set()
 
     for name in ("nobody", "pending", "approved", "administrator"):
         browser = _browser_of(world.visitors[name], new_browser)
         for address in world.addresses(app):
             answer = browser.get(address)
             for form in Page(answer.text).forms if answer.mimetype == "text/html" else []:
-                if form.method == "post" and form.typed:
-                    for typed in ("", WRONG):
-                        sent += 1
-                        values = form.values | dict.fromkeys(form.typed, typed)
-                        answer = browser.post(
-                            form.action or address, data=values, follow_redirects=True
-                        )
-                        assert answer.status_code < 500, (name, address, typed)
-                        _check(answer.text, f"{name} {address} {typed!r}", language, world, found)
+                kind = (re.sub(r"\d+", "#", address.partition("?")[0]), *form.typed)
+                if form.method != "post" or not form.typed or kind in sent:
+                    continue
+                sent.add(kind)
+                for typed in ("", WRONG):
+                    values = form.values | dict.fromkeys(form.typed, typed)
+                    answer = browser.post(
+                        form.action or address, data=values, follow_redirects=True
+                    )
+                    assert answer.status_code < 500, (name, address, typed)
+                    _check(answer.text, f"{name} {address} {typed!r}", language, world, found)
 
     assert found == {}
-    assert sent > 10
+    assert len(sent) > 10
 
 
 def test_every_step_says_what_it_did(
