@@ -80,6 +80,19 @@ class Browser(FlaskClient):
         """Open a page and send its form, or the one at `to`, as a person would."""
         return self.post(to or path, data={"csrf_token": self.token(path), **fields})
 
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie that this browser keeps of the portal."""
+        found = self.get_cookie(name, settings.of(self.application).public_host)
+        return found.value if found else None
+
+    def take(self, name: str, value: str) -> None:
+        """Put a cookie into this browser, as somebody does who copied it elsewhere."""
+        self.set_cookie(name, value, domain=settings.of(self.application).public_host)
+
+    def lose(self, name: str) -> None:
+        """Take a cookie out of this browser, as closing it does."""
+        self.delete_cookie(name, domain=settings.of(self.application).public_host)
+
     def sign_in(self, person: Person) -> Any:
         """Sign in through the page. Fails the test when the portal does not let them."""
         answer = self.submit("/login", identity=person.username, password=person.password)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from portal import clock
 from portal.accounts import canonical
 from portal.database import Base, Model, UtcDateTime, folded
 
@@ -231,6 +232,10 @@ class User(Model, UserMixin):
         return self.status is Status.APPROVED and any(
             permission in role.permissions for role in self.roles
         )
+
+    def get_id(self) -> str:
+        """What a session keeps of the person: whose it is, and since when."""
+        return f"{self.fs_uniquifier}.{int(clock.now().timestamp())}"
 
     def end_sessions(self) -> None:
         """Make every session and remember-me cookie of this account worthless."""

@@ -1,12 +1,17 @@
-"""Sessions: they end with the browser, or after the idle time, whichever comes first."""
+"""Sessions: they end with the browser or after the idle time, and remembered ones after days."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask_security.core import _user_loader
 from flask_security.signals import user_authenticated
+
+from portal import clock, settings
+from portal.accounts.user import User
 
 
 class IdleSessions(SecureCookieSessionInterface):
@@ -20,9 +25,24 @@ class IdleSessions(SecureCookieSessionInterface):
 def init_app(app: Flask) -> None:
     """Use them, and take no other proof of who somebody is than the cookie."""
     app.session_interface = IdleSessions()
+    app.login_manager.user_loader(_whose)  # type: ignore[attr-defined]
     # Flask-Security's tokens would be a second way in, which nothing here needs.
     app.login_manager.request_loader(_nobody)  # type: ignore[attr-defined]
     user_authenticated.connect(_renew_with_each_request, app)
+
+
+def _whose(session_id: str) -> User | None:
+    """Whose session this is; nobody's, once the sign-in is longer ago than one is remembered.
+
+    Flask-Login's cookie carries no date of its own: only the browser was told when to forget it,
+    and a copy of it would have been good for ever (ASVS 7.3.2).
+    """
+    uniquifier, _, since = session_id.partition(".")
+    lasts = timedelta(days=settings.current().sessions.remember_days)
+    if not since.isdecimal() or clock.now().timestamp() - int(since) > lasts.total_seconds():
+        return None
+    user: User | None = _user_loader(uniquifier)
+    return user
 
 
 def _nobody(_request: Any) -> None:
