@@ -1,10 +1,12 @@
 """Languages: which one a page or a mail speaks, and how dates, times and numbers read in it."""
 
+import logging
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
+from gettext import find
 from pathlib import Path
 
 import pytz
@@ -21,6 +23,8 @@ from werkzeug.wrappers import Response
 from wtforms.i18n import messages_path
 
 from portal import clock, settings
+
+log = logging.getLogger(__name__)
 
 TRANSLATIONS = str(Path(__file__).resolve().parent.parent / "translations")
 
@@ -74,6 +78,18 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(machine_time)
     app.context_processor(_language_context)
     app.after_request(_say_the_language)
+
+    for code in without_catalogue(site.languages):
+        log.warning("%s has no compiled catalogue: who chooses it reads English", code)
+
+
+def without_catalogue(codes: tuple[str, ...]) -> list[str]:
+    """Those of these languages that nobody has translated, or whose catalogue is not compiled."""
+    return [
+        code
+        for code in codes
+        if not code.startswith("en") and not find("messages", TRANSLATIONS, [code])
+    ]
 
 
 def languages() -> tuple[str, ...]:

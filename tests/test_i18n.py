@@ -459,6 +459,21 @@ def test_catalogues_are_read_once(client: FlaskClient, monkeypatch: pytest.Monke
     assert client.get("/?lang=de").status_code == 200
 
 
+def test_a_language_without_a_catalogue_is_named_at_the_start(
+    site: Flask, catalogues: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(i18n, "TRANSLATIONS", str(catalogues))
+
+    assert i18n.without_catalogue(("en", "de", "es", "ar")) == []
+    assert i18n.without_catalogue(OFFERED) == ["pt_BR", "zh_Hans_CN", "nb"]
+
+    fresh = Flask("fresh")
+    fresh.extensions["portal.settings"] = site.extensions["portal.settings"]
+    i18n.init_app(fresh)
+
+    assert "pt_BR has no compiled catalogue" in caplog.text
+
+
 def test_a_header_is_parsed_once(client: FlaskClient) -> None:
     i18n.negotiate.cache_clear()
 
