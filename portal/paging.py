@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from portal.database import db
+from portal.database import UtcDateTime, db
 
 PER_PAGE = 50
 COUNTED = 10_000
@@ -75,7 +75,8 @@ class Keyset:
     """How a list is sorted and paged: by a key, and by id where keys are equal.
 
     The key is a moment or a text, never empty in the rows listed, and has an index that ends
-    with the id (a unique one needs no id). A cursor that means nothing shows the first page.
+    with the id (a unique one needs no id); or it is the id itself. A cursor that means nothing
+    shows the first page.
     """
 
     def __init__(
@@ -96,18 +97,16 @@ class Keyset:
         self.backwards = self.place is not None and self.place.direction == "before"
         self.descending = descending != self.backwards
 
-    def narrow(self, query: Select[Selected]) -> Select[Selected]:
-        """The query in this order, from this place on, one row longer than a page."""
-        key, identity = self.key, self.identity
-        if self.place is not None and self.descending:
-            query = query.where(
-                key <= self.place.key, or_(key < self.place.key, identity < self.place.identity)
-            )
-        elif self.place is not None:
-            query = query.where(
-                key >= self.place.key, or_(key > self.place.key, identity > self.place.identity)
-            )
-        order = (key.desc(), identity.desc()) if self.descending else (key, identity)
+    def narrow(self, query: Select[Selected], by: Any = None) -> Select[Selected]:
+        """The query in this order, from this place on, one row longer than a page.
+
+        `by` stands for the id in a query that has it under another name.
+        """
+        identity = self.identity if by is None else by
+        if self.place is not None:
+            query = query.where(*self._beyond(self.place, identity))
+        columns = [identity] if self._sorts_by_id() else [self.key, identity]
+        order = [column.desc() for column in columns] if self.descending else columns
         return query.order_by(*order).limit(self.per_page + 1)
 
     def page(self, query: Select[Row]) -> Page[Row]:
@@ -127,11 +126,23 @@ class Keyset:
             after=self._beside("after", rows[-1]) if has_after else None,
         )
 
+    def _beyond(self, place: Place, identity: Any) -> list[ColumnElement[bool]]:
+        further = identity < place.identity if self.descending else identity > place.identity
+        if self._sorts_by_id():
+            return [further]
+        if self.descending:
+            return [self.key <= place.key, or_(self.key < place.key, further)]
+        return [self.key >= place.key, or_(self.key > place.key, further)]
+
     def _beside(self, direction: str, row: Any) -> str:
-        return str(Place(direction, getattr(row, self.key.key), getattr(row, self.identity.key)))
+        key = "" if self._sorts_by_id() else getattr(row, self.key.key)
+        return str(Place(direction, key, getattr(row, self.identity.key)))
+
+    def _sorts_by_id(self) -> bool:
+        return self.key is self.identity
 
     def _sorts_by_time(self) -> bool:
-        return self.key.type.python_type is datetime
+        return isinstance(self.key.type, UtcDateTime)
 
 
 def count(query: Select[Any], identity: InstrumentedAttribute[int]) -> int:

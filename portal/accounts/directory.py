@@ -12,19 +12,14 @@ from enum import Enum
 from typing import Any, cast
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
-    and_,
     func,
-    literal_column,
-    or_,
     select,
-    text,
 )
 from sqlalchemy.orm import InstrumentedAttribute, joinedload, raiseload
 
 from portal import clock, paging
-from portal.accounts import canonical
+from portal.accounts import search as search_for
 from portal.accounts.user import Status, User
 from portal.audit import AuditEntry
 from portal.database import db
@@ -63,12 +58,19 @@ def page(
     `search` finds any fragment of name, address or username; fewer than three characters
     find beginnings of addresses and usernames. A cursor that means nothing shows the first page.
     """
+    term = search_for.term(search)
+    follows_index = status is None and order.column is User.registered_at
+    if follows_index and search_for.streams(term):
+        keyset = Keyset(
+            User.id, User.id, descending=order.descending, cursor=cursor, per_page=per_page
+        )
+        return keyset.page(search_for.streamed(select(User), term, keyset))
+    query = _matching(status, term)
+    if order in (Order.LATEST_SIGN_IN, Order.OLDEST_CONFIRMATION):
+        query = query.where(order.column.is_not(None))
     keyset = Keyset(
         order.column, User.id, descending=order.descending, cursor=cursor, per_page=per_page
     )
-    query = _matching(status, search)
-    if order in (Order.LATEST_SIGN_IN, Order.OLDEST_CONFIRMATION):
-        query = query.where(order.column.is_not(None))
     return keyset.page(query)
 
 
@@ -81,7 +83,7 @@ def named(ids: Sequence[int]) -> list[User]:
 
 def count(*, status: Status | None = None, search: str = "") -> int:
     """How many accounts match, counted up to `COUNTED` + 1, which means "more than"."""
-    return paging.count(_matching(status, search), User.id)
+    return paging.count(_matching(status, search_for.term(search)), User.id)
 
 
 def counts_by_status() -> dict[Status, int]:
@@ -136,35 +138,12 @@ def timeline(user: User, limit: int = 100) -> list[AuditEntry]:
     )
 
 
-def _matching(status: Status | None, search: str) -> Select[User]:
-    query = select(User)
+def _standing(status: Status | None) -> Select[User]:
     if status is None:
-        query = query.where(User.status != Status.ERASED.value)
-    else:
-        query = query.where(User.status == status.value)
-    term = canonical.search_term(search)[:100]
-    return query.where(_contains(term)) if term else query
+        return select(User).where(User.status != Status.ERASED.value)
+    return select(User).where(User.status == status.value)
 
 
-def _contains(term: str) -> ColumnElement[bool]:
-    if len(term) < 3:
-        # Too short for trigrams: beginnings of name (whole in some scripts), address, username.
-        return or_(
-            _begins(User.search_text, term),
-            _begins(User.email_canonical, term),
-            _begins(User.username_canonical, term),
-        )
-    if db.engine.dialect.name == "sqlite":
-        quoted = '"' + term.replace('"', '""') + '"'
-        found: Select[int] = (
-            select(literal_column("rowid"))
-            .select_from(text("users_search"))
-            .where(text("users_search MATCH :portal_term").bindparams(portal_term=quoted))
-        )
-        return User.id.in_(found)
-    escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return User.search_text.like(f"%{escaped}%", escape="\\")
-
-
-def _begins(column: InstrumentedAttribute[Any], term: str) -> ColumnElement[bool]:
-    return and_(column >= term, column < term + "\U0010ffff")
+def _matching(status: Status | None, term: str) -> Select[User]:
+    query = _standing(status)
+    return query.where(search_for.finds(term)) if term else query
