@@ -37,7 +37,7 @@ _OWN = {
 def run(environ: Mapping[str, str], folder: Path | None) -> int:
     """Make a demo, fill it and serve it. Its folder goes in the end, unless one was named."""
     with _folder(folder) as place:
-        own = _environment(environ, place)
+        own = environment(environ, place)
         steps = Steps(start.STEPS + 1)
         prepared = start.prepare(own, steps)
         if not prepared.settings.is_loopback:
@@ -69,7 +69,8 @@ def _fill(ours: Settings) -> DemoResult:
     return made
 
 
-def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Keep of an environment what a demo may have: nothing that leads to anything real."""
     secrets = {variable(name) for name in SECRETS}
     files = {variable(name) for name in MAY_HOLD_PASSWORD} | secrets
     left_out = secrets | {f"{name}_FILE" for name in files}

@@ -17,6 +17,7 @@ from portal.serving.child import Child
 from portal.serving.speaking import say
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SAME_SIGNAL_WITHIN = 1.0
 
 
 class Supervisor:
@@ -27,6 +28,7 @@ class Supervisor:
         self.stop_within = stop_within
         self.children: list[Child] = []
         self.told_to_stop = 0
+        self._told_at = -SAME_SIGNAL_WITHIN
         linux.adopt_orphans()
         # A signal wakes the loop by a byte: nothing happens inside of handlers.
         self._bell, self._clapper = socket.socketpair()
@@ -117,7 +119,11 @@ class Supervisor:
         return begin
 
     def _note_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.told_to_stop += 1
+        # `timeout` and service managers send one signal twice: that is not impatience.
+        now = time.monotonic()
+        if now - self._told_at >= SAME_SIGNAL_WITHIN:
+            self._told_at = now
+            self.told_to_stop += 1
 
     def _quiet_bell(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -1,0 +1,101 @@
+"""The web server: what its log keeps to itself, and what it refuses before the site is asked."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+
+import pytest
+
+from portal.serving.access_log import masked
+from tests.serving.running import Portal, running, until
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/confirm/WyJhYmMi.x-y_z", "/confirm/***"),
+        ("/reset/token", "/reset/***"),
+        ("/change-email/token/", "/change-email/***/"),
+        ("/setup/token", "/setup/***"),
+        ("/prefix/setup/token", "/prefix/setup/***"),
+        ("/confirm/done", "/confirm/done"),
+        ("/reset/sent", "/reset/sent"),
+        ("/confirm", "/confirm"),
+        ("/login", "/login"),
+        ("/a\n[forged]\x1b[2J", "/a%0A[forged]%1B[2J"),
+    ],
+)
+def test_the_log_keeps_tokens_and_control_characters_out(path: str, logged: str) -> None:
+    assert masked(path) == logged
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory):
+    """One portal for all of these."""
+    with running(tmp_path_factory.mktemp("web")) as portal:
+        yield portal.until_ready()
+
+
+def raw(portal: Portal, request: bytes) -> bytes:
+    """Send bytes, and give the answer."""
+    with socket.create_connection(("127.0.0.1", portal.port), timeout=30) as connection:
+        connection.sendall(request)
+        return connection.makefile("rb").read()
+
+
+def test_the_log_of_a_request_names_the_page_but_no_token_query_or_referrer(
+    portal: Portal,
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", portal.port)
+    headers = {"Referer": f"http://127.0.0.1:{portal.port}/reset/from-hush"}
+    connection.request("GET", "/setup/token-hush?email=query-hush", headers=headers)
+    connection.getresponse().read()
+    connection.close()
+
+    until(lambda: "GET /setup/***" in portal.output)
+
+    assert "hush" not in portal.output
+
+
+def test_no_version_is_told(portal: Portal) -> None:
+    answer = raw(portal, b"GET /healthz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.")
+    for digit in range(10):
+        assert b"gunicorn/%d" % digit not in answer
+    assert b"Python" not in answer
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"X-Forwarded-Proto: https", b"X-Forwarded-Ssl: on", b"X-Forwarded-Host: evil.example"],
+)
+def test_forwarding_headers_of_strangers_change_nothing(portal: Portal, header: bytes) -> None:
+    answer = raw(
+        portal, b"GET / HTTP/1.0\r\nHost: 127.0.0.1:%d\r\n%s\r\n\r\n" % (portal.port, header)
+    )
+
+    assert b"evil.example" not in answer
+    assert b"https://" not in answer.partition(b"\r\n\r\n")[0]
+    assert b"; Secure" not in answer
+
+
+@pytest.mark.parametrize(
+    ("request_head", "code"),
+    [
+        (b"GET /%s HTTP/1.1" % (b"a" * 5000), b"414"),
+        (b"GET / HTTP/1.1\r\n" + b"\r\n".join(b"X-%d: 1" % n for n in range(80)), b"431"),
+        (b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 20000, b"431"),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2", b"400"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", b"400"),
+    ],
+)
+def test_oversized_and_ambiguous_requests_are_refused(
+    portal: Portal, request_head: bytes, code: bytes
+) -> None:
+    answer = raw(portal, request_head + b"\r\nHost: 127.0.0.1\r\n\r\n")
+
+    assert answer.split(b" ")[1] == code

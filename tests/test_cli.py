@@ -1,0 +1,184 @@
+"""The commands: each explains itself, does what it says, and names the remedy when it cannot."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from portal.cli import main
+from portal.settings import ROOT
+from tests.serving.running import command
+
+
+def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
+    """Every command there is, by the words that call it."""
+    for name, one in group.commands.items():
+        yield (*before, name)
+        if isinstance(one, click.Group):
+            yield from commands(one, *before, name)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an instance that has secrets and a database."""
+    folder = tmp_path_factory.mktemp("cli")
+    assert command(folder, "secrets").returncode == 0
+    assert command(folder, "db", "upgrade").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, made: Path) -> Path:
+    """The same for one test."""
+    shutil.copytree(made / "instance", tmp_path / "instance")
+    return tmp_path
+
+
+def test_there_are_the_commands_that_scripts_rely_on() -> None:
+    stable = {
+        ("run",), ("worker",), ("create-staff",), ("demo",), ("doctor",),
+        ("config", "show"), ("db", "upgrade"), ("db", "backup"), ("db", "restore"),
+    }  # fmt: skip
+
+    assert stable <= set(commands(main))
+
+
+@pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    context = click.Context(main)
+    found: click.Command | None = main
+    for word in words:
+        assert isinstance(found, click.Group)
+        found = found.get_command(context, word)
+
+    assert found
+    assert found.help
+    assert "Usage:" in found.get_help(context)
+
+
+def test_help_is_quick_and_needs_no_instance(tmp_path: Path) -> None:
+    program = (
+        "import sys; from portal.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'sqlalchemy', 'gunicorn', 'alembic', 'huey'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "create-staff" in done.stdout
+    assert time.monotonic() - began < 5
+
+
+def test_an_unknown_command_ends_with_the_code_for_usage(tmp_path: Path) -> None:
+    done = command(tmp_path, "rum")
+
+    assert done.returncode == 2
+    assert "No such command 'rum'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["worker"], ["secrets"], ["config", "show"], ["db", "upgrade"], ["demo"]]
+)
+def test_wrong_settings_are_one_sentence_and_exit_code_one(
+    tmp_path: Path, words: list[str]
+) -> None:
+    done = command(tmp_path, *words, PORTAL_SERVER_WORKERS="many")
+
+    assert done.returncode == 1
+    assert "PORTAL_SERVER_WORKERS: expected a whole number from 1 to 64" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_config_show_says_where_each_value_came_from_and_no_secret(place: Path) -> None:
+    done = command(
+        place,
+        "config",
+        "show",
+        PORTAL_SITE_NAME="Our door",
+        PORTAL_DATABASE_URL="postgresql://portal:hush@db/portal",
+        PORTAL_SECRET_KEY="k3y-abcdefghijklmnopqrstuvwxyz01234",
+    )
+
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert done.returncode == 0
+    assert rows["site.name"].split() == ["site.name", '"Our', 'door"', "PORTAL_SITE_NAME"]
+    assert rows["mail.port"].endswith("settings.toml")
+    assert rows["instance"].endswith("PORTAL_INSTANCE")
+    assert '"postgresql://portal:***@db/portal"' in rows["database.url"]
+    assert "not shown" in rows["secrets.secret_key"]
+    assert rows["secrets.secret_key"].endswith("PORTAL_SECRET_KEY")
+    assert rows["secrets.password_salt"].endswith("secrets.toml")
+    secrets = re.findall('"(.+)"', (place / "instance" / "secrets.toml").read_text())
+    for secret in (*secrets, "hush", "k3y-"):
+        assert secret not in done.stdout
+
+
+def test_create_staff_prints_a_link_and_nothing_else(place: Path) -> None:
+    arguments = ("--email", "ada@example.org", "--username", "ada", "--role", "reviewer")
+
+    done = command(place, "create-staff", *arguments)
+
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/setup/[\w-]{40,}\n", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("email", "username", "role", "words"),
+    [
+        ("ada@example.org", "ada", "reviwer", 'no role "reviwer"; did you mean "reviewer"?'),
+        ("ada", "ada", "reviewer", "e-mail address"),
+        ("ada@example.org", "a b", "reviewer", ""),
+    ],
+)
+def test_create_staff_refuses_what_cannot_become_an_account(
+    place: Path, email: str, username: str, role: str, words: str
+) -> None:
+    done = command(place, "create-staff", "--email", email, "--username", username, "--role", role)
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_set_up_link_is_printed_while_there_is_no_administrator(place: Path) -> None:
+    done = command(place, "setup-link")
+
+    assert done.returncode == 0, done.stderr
+    assert "/setup/" in done.stdout
+
+
+def test_commands_that_need_a_database_name_what_makes_one(tmp_path: Path) -> None:
+    command(tmp_path, "secrets")
+
+    for words in (["setup-link"], ["create-staff", "--email=a@b.cd", "--username=ada", "--role=x"]):
+        done = command(tmp_path, *words)
+        assert done.returncode == 1
+        assert "`portal db upgrade`" in done.stderr
+
+
+def test_backup_of_nothing_says_so(tmp_path: Path) -> None:
+    done = command(tmp_path, "db", "backup")
+
+    assert done.returncode == 1
+    assert "There is no database" in done.stderr
+    assert not list((tmp_path / "instance").glob("backups/*"))
