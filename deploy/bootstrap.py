@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -181,10 +182,25 @@ def _packages(steps: Steps, stamps: Stamps, lock: Path) -> None:
             "Python packages could not be installed",
             each_line=_Counter(steps, count),
         )
+    _remove_left_over()
     # Packages of the run lock are in the other with the same versions.
     for name in {RUN_LOCK.name, lock.name}:
         stamps.put(name, _hash([ROOT / name]))
     steps.note = f"{count} from {lock.name}" + (" with uv" if uv else "")
+
+
+def _remove_left_over() -> None:
+    """Uninstall what no lock names any more: a plugin of pytest works by being there."""
+    ours = {"pip", "portal"}
+    for lock in ROOT.glob("requirements*.txt"):
+        ours |= set(re.findall(r"^([a-z0-9-]+)==", lock.read_text("utf-8"), re.MULTILINE))
+    installed = VENV.glob("lib/python3*/site-packages/*.dist-info")
+    names = {re.sub(r"[-_.]+", "-", folder.name.split("-")[0]).lower() for folder in installed}
+    if names - ours:
+        _call(
+            [PYTHON, "-m", "pip", "uninstall", "--yes", "--quiet", *sorted(names - ours)],
+            "Packages that are needed no more could not be removed",
+        )
 
 
 class _Counter:
