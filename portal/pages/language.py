@@ -22,7 +22,7 @@ def choose() -> ResponseReturnValue:
 
     The choice is kept in a cookie, and with the account of whoever is signed in.
     """
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("pages/language.html", next=local_target(request.args.get("next")))
 
     language = i18n.match(request.form.get("language"), i18n.languages())

@@ -25,6 +25,14 @@ def test_every_language_is_offered_under_its_own_name(new_browser: Callable[[], 
         assert f'lang="{code}"' in page
 
 
+def test_looking_at_the_page_chooses_nothing(new_browser: Callable[[], Browser]) -> None:
+    browser = new_browser()
+
+    assert browser.head("/language").status_code == 200
+    assert browser.get("/language?language=de").status_code == 200
+    assert browser.get_cookie(i18n.COOKIE) is None
+
+
 def test_a_visitor_reads_on_in_the_language_they_chose(new_browser: Callable[[], Browser]) -> None:
     browser = new_browser()
 
