@@ -19,8 +19,11 @@ from portal.database import db
 from portal.security.limits import limiter
 from tests import needs
 from tests.conftest import make_settings
+from tests.i18n.test_crawl import world
 from tests.people import PASSWORD
 from wsgi import create_site
+
+__all__ = ["world"]  # one of everything, as the crawl for words has it
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -64,7 +67,9 @@ class Window:
         """What axe finds on the page as it is now."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(needs.axe())
-        found = self.page.evaluate("rules => axe.run({runOnly: rules})", WCAG)
+        found = self.page.evaluate(
+            "rules => axe.run({runOnly: rules, resultTypes: ['violations'], iframes: false})", WCAG
+        )
         return [
             f"{violation['id']}: {node['html'][:160]}"
             for violation in found["violations"]

@@ -1,0 +1,157 @@
+"""Every page in a real browser: no barriers, no scrolling sideways, nothing blocked or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import pytest
+from flask import Flask
+from playwright.sync_api import ViewportSize
+
+from portal.accounts.user import User
+from tests.browser.conftest import Window
+from tests.conftest import Browser
+from tests.i18n.test_crawl import World
+from tests.people import person
+
+PHONE = ViewportSize(width=320, height=640)
+DESK = ViewportSize(width=1280, height=800)
+
+
+@pytest.mark.parametrize(
+    ("visitor", "part", "parts"),
+    [
+        *((visitor, 0, 1) for visitor in ("nobody", "pending", "rejected", "approved", "reviewer")),
+        *(("administrator", part, 3) for part in range(3)),  # the many, for several workers
+    ],
+)
+def test_no_page_has_a_barrier(
+    visitor: str,
+    part: int,
+    parts: int,
+    app: Flask,
+    world: World,
+    new_browser: Callable[[], Browser],
+    new_window: Callable[..., Window],
+) -> None:
+    user = world.visitors[visitor]
+    client, window = new_browser(), new_window(viewport=DESK)
+    if user is not None:
+        client.sign_in(person(user))
+        window.sign_in(user)
+    found: dict[str, list[str]] = {}
+    looked_at = 0
+
+    for address in _pages_of(visitor, world.addresses(app)[part::parts], client):
+        window.open(address)
+        found |= _problems(window, address)
+        window.page.set_viewport_size(PHONE)
+        if wide := window.overflow():
+            found.setdefault(address, []).append(f"{wide} px wider than a phone")
+        window.page.set_viewport_size(DESK)
+        looked_at += 1
+
+    assert found == {}
+    assert looked_at > 0
+
+
+# Together with the crawl, which is light, from left to right and at a desk, the everyday ones
+# meet each pair of theme, direction and width once.
+EVERYDAY = {("phone", "light", "ar"), ("phone", "dark", "en"), ("desk", "dark", "ar")}
+
+
+@pytest.mark.parametrize(
+    ("width", "theme", "language"),
+    [
+        pytest.param(*case, marks=[] if case in EVERYDAY else [pytest.mark.long])
+        for case in product(("phone", "desk"), ("light", "dark"), ("en", "ar"))
+    ],
+)
+def test_in_every_theme_direction_and_width(
+    width: str, theme: str, language: str, world: World, new_window: Callable[..., Window]
+) -> None:
+    found: dict[str, list[str]] = {}
+    look = {"viewport": PHONE if width == "phone" else DESK, "color_scheme": theme}
+
+    visitor = new_window(**look)
+    visitor.open(f"/register?lang={language}")
+    with visitor.page.expect_navigation():
+        visitor.page.locator("main form .button--primary").click()
+    found |= _problems(visitor, "registration with errors")
+
+    for user, paths in _chosen(world):
+        window = new_window(**look)
+        window.sign_in(user)
+        for path in paths:
+            window.open(f"{path}{'&' if '?' in path else '?'}lang={language}")
+            assert window.page.locator("html").get_attribute("lang") == language, path
+            found |= _problems(window, path)
+            if wide := window.overflow():
+                found.setdefault(path, []).append(f"{wide} px wider than the window")
+
+    assert found == {}
+
+
+def _chosen(world: World) -> list[tuple[User, list[str]]]:
+    """A page of each kind, and who looks at them."""
+    waiting, staff = world.visitors["pending"], world.visitors["administrator"]
+    assert waiting is not None
+    assert staff is not None
+    return [
+        (waiting, ["/status"]),
+        (
+            staff,
+            [
+                "/",
+                "/account",
+                "/admin/",
+                "/admin/registrations/",
+                f"/admin/registrations/rejection?ids={waiting.id}",
+                f"/admin/accounts/{waiting.id}",
+                "/admin/audit/",
+            ],
+        ),
+    ]
+
+
+def _pages_of(visitor: str, every: list[str], client: Browser) -> Iterator[str]:
+    """The pages that are this visitor's to look at, so that each page is looked at once."""
+    stranger = client.application.test_client()
+    for address in dict.fromkeys(every):
+        if visitor in ("pending", "rejected"):
+            mine = address == "/status"
+        elif visitor == "reviewer":
+            mine = address in ("/admin/", "/admin/roles/")
+        elif visitor == "administrator":
+            mine = address.startswith("/admin")
+        else:
+            mine = not address.startswith("/admin")
+        if not mine or (visitor == "approved" and stranger.get(address).status_code != 302):
+            continue
+        answer = client.get(address)
+        if answer.mimetype == "text/html" and answer.status_code not in (302, 303):
+            yield address
+
+
+def _problems(window: Window, name: str) -> dict[str, list[str]]:
+    """What axe finds, what the browser complained about, and drawings that are missing."""
+    problems = [*window.barriers(), *window.complaints, *_missing_icons(window)]
+    window.complaints.clear()
+    return {name: problems} if problems else {}
+
+
+def _missing_icons(window: Window) -> list[str]:
+    """Icons that the page names and the sprite lacks."""
+    return [
+        f"no icon {name}"
+        for name in window.page.evaluate(
+            """async () => {
+                const names = [...document.querySelectorAll("svg.icon use")]
+                    .map(use => use.getAttribute("href").split("#"));
+                if (!names.length) return [];
+                const sprite = await (await fetch(names[0][0])).text();
+                return names.map(([, id]) => id).filter(id => !sprite.includes(`id="${id}"`));
+            }"""
+        )
+    ]
