@@ -37,7 +37,9 @@ class Supervisor:
         signal.set_wakeup_fd(self._clapper.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for number in STOPPING:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            # Under nohup a closed terminal is none of our business. But a script that starts us
+            # in the background ignores SIGINT for us, and may well send one later.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note_stop)
 
     def start(self, name: str, work: Callable[[], object]) -> Child:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -208,7 +207,14 @@ def test_the_doctors_code_says_whether_something_failed(place: Path) -> None:
     assert "Traceback" not in well.stderr + ill.stderr
 
 
-def test_a_missing_catalogue_and_missing_front_end_files_are_failures(
+def test_a_language_without_a_catalogue_is_a_warning(findings: Examination) -> None:
+    (finding,) = findings(PORTAL_SITE_LANGUAGES="en,fi")["languages"]
+
+    assert finding.level is Level.WARN
+    assert " fi:" in finding.text
+
+
+def test_missing_front_end_files_are_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     static = tmp_path / "portal" / "static"
@@ -220,4 +226,3 @@ def test_a_missing_catalogue_and_missing_front_end_files_are_failures(
 
     assert front_end.level is Level.FAIL
     assert "bootstrap.min.css" in front_end.text
-    assert os.linesep not in front_end.text

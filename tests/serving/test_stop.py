@@ -106,3 +106,13 @@ def _is_taken(portal: Portal) -> bool:
         if local == wanted and connection == "01":
             return queues.endswith(":00000000")
     return False
+
+
+def test_a_script_that_starts_it_in_the_background_can_interrupt_it(place: Path) -> None:
+    ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    with running(place, prefix=ignoring) as portal:
+        portal.until_ready()
+
+        portal.process.send_signal(signal.SIGINT)
+
+        assert portal.ended() == 0
