@@ -174,7 +174,9 @@ def db_backup(file: Path | None) -> None:
 
     ours = settings.preview()
     target = (file or backup.default_file(ours)).absolute()
-    with click.progressbar(length=1, label="Copying", file=sys.stderr) as bar:
+    with click.progressbar(
+        length=1, label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
         made = backup.make(ours, target, _onto(bar))
         bar.update(1 - bar.pos if bar.length == 1 else 0)
     click.echo(f"{made} ({made.stat().st_size:,} bytes)")

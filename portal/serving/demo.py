@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -85,6 +86,8 @@ def _folder(named: Path | None) -> Iterator[Path]:
             raise Problem(f"{named} is not empty. A demo needs a folder of its own.")
         yield named.absolute()
         return
+    # Until the supervisor listens, a SIGTERM would end this process and leave the folder behind.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))
     place = Path(tempfile.mkdtemp(prefix="portal-demo-"))
     try:
         yield place

@@ -16,7 +16,7 @@ def rows(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     ours = settings.preview(environ)
     yield "instance", str(ours.instance), _origin_of_instance(environ)
     for key in KEYS:
-        yield key, _value(ours, key), ours.origins.get(key, DEFAULT)
+        yield key, _value(ours, key), _origin(ours, key)
     yield from _secrets(environ)
 
 
@@ -30,6 +30,11 @@ def _value(ours: Settings, key: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _origin(ours: Settings, key: str) -> str:
+    follows = key == "public_url" and ours.public_url == f"http://{ours.bind}"
+    return "follows from bind" if follows else ours.origins.get(key, DEFAULT)
 
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
