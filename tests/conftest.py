@@ -66,6 +66,7 @@ class Browser(FlaskClient):
                 g.pop(name, None)
             db.session.rollback()
             db.session.expire_all()
+        kwargs.setdefault("buffered", True)  # read to its end, so that static files are closed
         return super().open(*args, **kwargs)
 
     def token(self, path: str) -> str:

@@ -84,7 +84,17 @@ def _flask_security(ours: settings.Settings) -> dict[str, object]:
 
 
 def _trusted_hosts(ours: settings.Settings) -> list[str]:
-    hosts = [ours.public_host]
+    public = ours.public_host
+    hosts = [f"[{public}]" if ":" in public else public]
     if ours.is_loopback:
         hosts += ["localhost", "127.0.0.1", "[::1]"]
-    return hosts
+    return [_Whole(host) for host in hosts]
+
+
+class _Whole(str):
+    """A host in one piece: Werkzeug takes what follows a colon for a port, also in [::1]."""
+
+    __slots__ = ()
+
+    def partition(self, _separator: str) -> tuple[str, str, str]:
+        return str(self), "", ""

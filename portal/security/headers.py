@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
         )
         if https:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.endpoint != "static":
+        if request.endpoint != "static" or response.status_code >= 400:
             # The exact directive: `no_store = True` would send "no-store=True".
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -13,7 +13,7 @@ from portal.accounts.roles import change_roles
 from portal.accounts.suspension import reinstate, suspend
 from portal.database import transaction
 from tests.pages import filled_in
-from tests.people import PASSWORD, level, person
+from tests.people import PASSWORD, level
 
 
 def cookies_of(answer) -> dict[str, str]:

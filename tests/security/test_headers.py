@@ -1,0 +1,193 @@
+"""Headers on every kind of answer (M18; ASVS 3.4, 14.3.2; D9): pages, errors, redirects, files."""
+
+import pytest
+
+from portal import links
+from tests.people import an_agent, person
+from tests.security.walk import Site, arrive
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-src 'self'; frame-ancestors 'none'"
+)
+HTTPS = pytest.mark.settings(
+    PORTAL_PUBLIC_URL="https://portal.example.org", PORTAL_MAIL_SERVER="mail.example.org"
+)
+
+
+def assert_guarded(answer, about) -> None:
+    headers = answer.headers
+    assert headers["Content-Security-Policy"] == POLICY, about
+    assert headers["Cache-Control"] == "no-store", about
+    assert headers["X-Content-Type-Options"] == "nosniff", about
+    assert headers["X-Frame-Options"] == "DENY", about
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin", about
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin", about
+    assert "camera=()" in headers["Permissions-Policy"], about
+    assert headers["Referrer-Policy"] in ("same-origin", "no-referrer"), about
+    assert "Strict-Transport-Security" not in headers, about
+    assert "Access-Control-Allow-Origin" not in headers, about
+    assert "X-Powered-By" not in headers, about
+    if answer.status_code not in (204, 304) and answer.get_data():
+        assert "charset=utf-8" in headers["Content-Type"], about
+
+
+@pytest.mark.parametrize("who", ["visitor", "administrator"])
+def test_every_page_carries_all_of_them(app, people, browser, who):
+    site = Site.furnished(app, people)
+    arrive(browser, people, who)
+
+    for rule in site.rules("GET"):
+        if rule.endpoint == "static":
+            continue
+        answer = browser.get(site.address(rule))
+        if rule.endpoint in ("health.alive", "health.ready"):
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Cache-Control"] == "no-store"
+            continue
+        assert_guarded(answer, rule)
+
+
+def test_so_does_every_kind_of_error_and_redirect(browser, a_user, app):
+    agent = an_agent(requires="extended")
+    token = browser.token("/login")
+    user = a_user(approved="guest")
+
+    answers = {
+        "not found": browser.get("/nothing"),
+        "method": browser.delete("/login"),
+        "no token": browser.post("/login"),
+        "to sign in": browser.get("/account"),
+        "wrong host": browser.get("/", headers={"Host": "evil.example"}),
+        "json": browser.post("/login", json={}),
+        "too large": browser.post("/login", data={"csrf_token": token, "identity": "x" * 300_000}),
+        "twice": browser.post("/login", data={"csrf_token": [token, token]}),
+    }
+    browser.sign_in(person(user))
+    answers["forbidden"] = browser.get("/admin/")
+    answers["level"] = browser.get(f"/agents/{agent.id}/open")
+    app.view_functions["pages.terms"] = lambda: 1 / 0
+    answers["broken"] = browser.get("/terms")
+
+    expected = {
+        "not found": 404,
+        "method": 405,
+        "no token": 400,
+        "to sign in": 302,
+        "wrong host": 400,
+        "json": 415,
+        "too large": 413,
+        "twice": 400,
+        "forbidden": 403,
+        "level": 403,
+        "broken": 500,
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == expected
+    for name, answer in answers.items():
+        assert_guarded(answer, name)
+
+
+def test_pages_whose_address_is_a_secret_send_no_referrer_and_load_nothing_from_elsewhere(
+    app, people, browser
+):
+    site = Site.furnished(app, people)
+    member = people.user(approved=True)
+    token_pages = [rule for rule in site.rules("GET") if "token" in rule.arguments]
+    assert len(token_pages) == 4
+
+    for rule in token_pages:
+        assert browser.get(site.address(rule)).headers["Referrer-Policy"] == "no-referrer", rule
+        wrong = browser.get(rule.rule.replace("<token>", "wrong"))
+        assert wrong.headers["Referrer-Policy"] == "no-referrer", rule
+    browser.sign_in(person(member))
+    link = links.change_of_address(member, "new@example.org").partition("8000")[2]
+    page = browser.get(link)
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert browser.get("/account").headers["Referrer-Policy"] == "same-origin"
+
+
+def test_no_page_needs_anything_that_the_policy_forbids(app, people, browser):
+    """No inline script or style, nothing from another host."""
+    site = Site.furnished(app, people)
+    arrive(browser, people, "administrator")
+
+    for rule in site.rules("GET"):
+        answer = browser.get(site.address(rule))
+        if answer.mimetype != "text/html" or answer.status_code in (302, 303):
+            continue
+        text = answer.get_data(as_text=True)
+        for forbidden in (
+            " style=",
+            "<style",
+            " onclick=",
+            " onload=",
+            " onsubmit=",
+            "javascript:",
+        ):
+            assert forbidden not in text, (rule, forbidden)
+        for tag in text.split("<script")[1:]:
+            if tag.startswith(' type="application/json"'):
+                continue  # data: nothing runs it
+            assert " src=" in tag.partition(">")[0], rule
+            assert tag.partition(">")[2].startswith("</script>"), rule
+        for attribute in (' src="', ' href="'):
+            for value in text.split(attribute)[1:]:
+                value = value.partition('"')[0]
+                assert value.startswith(("/", "#", "?", "data:", "mailto:")), (rule, value)
+                assert not value.startswith("//"), (rule, value)
+
+
+def test_static_files_are_kept_for_a_year_and_never_sniffed(browser):
+    page = browser.get("/login").get_data(as_text=True)
+    address = page[page.index("/static/css/") :].partition('"')[0]
+
+    answer = browser.get(address)
+
+    assert answer.status_code == 200
+    assert "max-age=31536000" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.mimetype == "text/css"
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/nothing.css", "/static/", "/static/../settings.py", "/static/%2e%2e/settings.py"],
+)
+def test_what_is_no_static_file_is_a_page_that_is_not_kept(browser, path):
+    answer = browser.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@HTTPS
+def test_under_https_browsers_are_told_to_stay_there(browser):
+    for answer in (browser.get("/login"), browser.get("/nothing"), browser.get("/")):
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert answer.headers["Content-Security-Policy"] == f"{POLICY}; upgrade-insecure-requests"
+
+
+def test_an_error_shows_a_number_and_nothing_of_what_went_wrong(app, browser, caplog):
+    def broken():
+        raise RuntimeError("the password is hunter2")
+
+    app.view_functions["pages.terms"] = broken
+
+    page = browser.get("/terms").get_data(as_text=True)
+
+    logged = [record for record in caplog.records if "unexpected error" in record.message]
+    assert "hunter2" not in page
+    assert "RuntimeError" not in page
+    assert "Traceback" not in page
+    assert logged[0].args[0] in page, "the number leads to the log"
+    caplog.clear()
+
+
+def test_a_machine_that_asks_for_json_gets_its_error_as_json(browser):
+    answer = browser.get("/nothing", headers={"Accept": "application/json"})
+
+    assert answer.mimetype == "application/json"
+    assert answer.get_json()["error"] == 404

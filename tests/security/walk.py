@@ -1,0 +1,104 @@
+"""Walking the whole site: every address, everybody who may come, and what a visit changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from portal import links
+from portal.accounts import staff_invitation
+from portal.accounts.access import AccessLevel
+from portal.accounts.roles import Role
+from portal.accounts.user import User
+from portal.database import db, transaction
+from tests.people import People, an_agent, person
+
+
+@dataclass
+class Site:
+    """The site with something in it: people in every status, an agent, links that work."""
+
+    app: Flask
+    people: People
+    values: dict[str, Any] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def furnished(cls, app: Flask, people: People) -> Site:
+        """Something behind every address, so that none is empty-handed when it is asked for."""
+        applicant, member = people.user(), people.user(approved=True)
+        people.user(confirmed=True)
+        people.user(rejected="No room")
+        people.user(suspended=True)
+        with transaction():
+            role = db.session.scalars(select(Role).filter_by(name="reviewer")).one()
+            invitation = staff_invitation.invite(role=role)
+        last_level = db.session.scalars(
+            select(AccessLevel).order_by(AccessLevel.rank.desc())
+        ).first()
+        assert last_level is not None
+        site = cls(app, people)
+        site.values = {
+            "agent_id": an_agent(requires="guest").id,
+            "user_id": member.id,
+            "level_id": last_level.id,
+            "role_id": role.id,
+            "letter_id": 1,
+            "filename": "css/portal.css",
+        }
+        site.tokens = {
+            "pages.confirm": links.confirmation(applicant),
+            "pages.reset": links.password_reset(member),
+            "pages.confirm_email_change": links.change_of_address(member, "moved@example.org"),
+            "pages.setup": links.absolute("pages.setup", token=invitation),
+        }
+        return site
+
+    def rules(self, method: str) -> list[Rule]:
+        """Every address that takes this method."""
+        return [rule for rule in self.app.url_map.iter_rules() if method in (rule.methods or ())]
+
+    def address(self, rule: Rule) -> str:
+        """A path under this rule that leads to something."""
+        if rule.endpoint in self.tokens:
+            return self.tokens[rule.endpoint].partition("8000")[2]
+        adapter = self.app.url_map.bind("127.0.0.1:8000")
+        return adapter.build(rule.endpoint, {n: self.values[n] for n in rule.arguments})
+
+
+# Who comes, and how they are made.
+EVERYBODY: dict[str, Callable[[People], User] | None] = {
+    "visitor": None,
+    "pending": lambda people: people.user(confirmed=True),
+    "rejected": lambda people: people.user(rejected="No room"),
+    "approved": lambda people: people.user(approved=True),
+    "reviewer": lambda people: people.staff("reviewer"),
+    "manager": lambda people: people.staff("manager"),
+    "administrator": lambda people: people.staff("administrator"),
+}
+
+
+def arrive(browser: Any, people: People, who: str) -> Any:
+    """Sign this browser in as somebody of this kind."""
+    make = EVERYBODY[who]
+    if make is not None:
+        browser.sign_in(person(make(people)))
+    return browser
+
+
+def everything_kept() -> dict[str, str]:
+    """One mark for each table of the database; it changes when any row of it does."""
+    db.session.rollback()
+    db.session.expire_all()
+    marks = {}
+    for table in db.metadata.sorted_tables:
+        rows = sorted(repr(tuple(row)) for row in db.session.execute(select(table)))
+        marks[table.name] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    db.session.rollback()
+    return marks
