@@ -96,7 +96,7 @@ def app(
 
 
 @pytest.fixture
-def world(app: Flask, people: People) -> World:
+def world(app: Flask, people: People, language: str) -> World:
     """People of every status and role, an agent, a mail, and links in every state."""
     zoe = "Zoë Quixote-Žižek"
     pending = people.user(confirmed=True, reason="Zkq zkq.", full_name=zoe)
@@ -108,6 +108,9 @@ def world(app: Flask, people: People) -> World:
     near, far = an_agent("Zkqx", requires="guest"), an_agent("Qkzx", requires="extended")
     visitors = {"nobody": None, "pending": pending, "rejected": rejected, "approved": approved}
 
+    with transaction():
+        for user in db.session.scalars(db.select(User)):
+            user.language = language
     everybody = [unconfirmed, pending, approved, rejected, suspended, staff["administrator"]]
 
     return World(
