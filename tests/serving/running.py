@@ -161,6 +161,12 @@ def state(pid: int) -> str:
     return (_status(pid).split() or [""])[0]
 
 
+def cpu_seconds(pid: int) -> float:
+    """How long a process has been computing, in all its threads, since it was started."""
+    user, system = _status(pid).split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def comm(pid: int) -> str:
     """The name of a process."""
     try:
