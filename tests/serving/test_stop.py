@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.running import Portal, alive, running, until
+from tests.serving.running import Portal, alive, command, running, until
 
 pytestmark = pytest.mark.enable_socket
 
@@ -116,3 +116,24 @@ def test_a_script_that_starts_it_in_the_background_can_interrupt_it(place: Path)
         portal.process.send_signal(signal.SIGINT)
 
         assert portal.ended() == 0
+
+
+def test_a_worker_by_itself_ends_in_order(place: Path) -> None:
+    with running(place, "worker") as worker:
+        until(lambda: "The worker is ready." in worker.output)
+
+        worker.process.terminate()
+
+        assert worker.ended() == 0
+        assert "Traceback" not in worker.output
+
+
+def test_nothing_is_restored_while_a_portal_runs(place: Path) -> None:
+    file = command(place, "db", "backup").stdout.split(" ", 1)[0]
+    with running(place) as portal:
+        portal.until_ready()
+
+        done = command(place, "db", "restore", file)
+
+    assert done.returncode == 1
+    assert "Stop it first" in done.stderr
