@@ -28,7 +28,7 @@ from portal.database import db
 from portal.mail import listing
 from portal.mail.outbox import Mail
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, trimmed
+from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
 
 class Sort(Enum):
@@ -85,7 +85,9 @@ class LevelForm(PortalForm):
 
     def __init__(self, user: User) -> None:
         super().__init__(data={"level": user.access_level_id})
-        self.level.choices = [(level.id, level.name) for level in access.levels_grantable(me())]
+        self.level.choices = choices(
+            (level.id, level.name) for level in access.levels_grantable(me())
+        )
 
 
 class RolesForm(PortalForm):
@@ -97,7 +99,7 @@ class RolesForm(PortalForm):
         super().__init__(data={"roles": [role.id for role in user.roles]})
         found = db.session.scalars(select(Role).order_by(Role.rank, Role.name).limit(100))
         self.all_roles = list(found)
-        self.roles.choices = [(role.id, role.name) for role in self.all_roles]
+        self.roles.choices = choices((role.id, role.name) for role in self.all_roles)
 
 
 class Accounts(Decisions):

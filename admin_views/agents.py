@@ -18,7 +18,7 @@ from portal.agents import catalogue, listing
 from portal.agents.catalogue import Agent
 from portal.errors import StepRefused
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, trimmed
+from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
 
 class AgentForm(PortalForm):
@@ -34,7 +34,7 @@ class AgentForm(PortalForm):
         ],
     )
     kind = RadioField(
-        _l("Kind"), choices=[("agent", _l("Agent")), ("app", _l("App"))], default="agent"
+        _l("Kind"), choices=choices([("agent", _l("Agent")), ("app", _l("App"))]), default="agent"
     )
     description = TextAreaField(
         _l("Description"),
@@ -66,7 +66,7 @@ class AgentForm(PortalForm):
 
     def __init__(self, agent: Agent | None = None) -> None:
         super().__init__(obj=agent)
-        self.access_level_id.choices = [(level.id, level.name) for level in access.levels()]
+        self.access_level_id.choices = choices((level.id, level.name) for level in access.levels())
 
     def validate_url(self, field: StringField) -> None:
         """Nothing that a browser would run instead of open."""

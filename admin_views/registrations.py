@@ -21,7 +21,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.directory import Order
 from portal.accounts.user import Status
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, trimmed
+from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
 
 class Tab(Enum):
@@ -61,7 +61,9 @@ class ApprovalForm(PortalForm):
 
     def __init__(self) -> None:
         super().__init__()
-        self.level.choices = [(level.id, level.name) for level in access.levels_grantable(me())]
+        self.level.choices = choices(
+            (level.id, level.name) for level in access.levels_grantable(me())
+        )
 
 
 class RejectionForm(PortalForm):

@@ -18,7 +18,7 @@ from portal.accounts.roles import Permission, Role
 from portal.database import db
 from portal.errors import StepRefused
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, trimmed
+from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
 
 class RoleForm(PortalForm):
@@ -34,7 +34,7 @@ class RoleForm(PortalForm):
     )
     permissions = SelectMultipleField(
         _l("Permissions"),
-        choices=[(permission.value, permission.label) for permission in Permission],
+        choices=choices((permission.value, permission.label) for permission in Permission),
     )
     grants_up_to = SelectField(
         _l("May give access levels up to"),
@@ -50,10 +50,9 @@ class RoleForm(PortalForm):
                 "grants_up_to": role.grants_up_to_id or 0,
             }
         )
-        self.grants_up_to.choices = [
-            (0, _("none")),
-            *((level.id, level.name) for level in access.levels()),
-        ]
+        self.grants_up_to.choices = choices(
+            [(0, _("none")), *((level.id, level.name) for level in access.levels())]
+        )
 
 
 class Roles(StaffView):

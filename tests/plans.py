@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,8 +56,8 @@ def sorts(found: Iterable[tuple[str, Any]]) -> list[str]:
 
 def _reads_whole(told: str, table: str) -> bool:
     for line in told.splitlines():
-        if f"Seq Scan on {table}" in line:
+        if re.search(rf"Seq Scan on {table}( |$)", line):
             return True
-        if line.strip().startswith(f"SCAN {table}") and "INDEX" not in line:
+        if re.match(rf"SCAN {table}(_\d+)?( |$)", line.strip()) and "INDEX" not in line:
             return True
     return False

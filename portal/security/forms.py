@@ -156,7 +156,7 @@ def reason_field() -> TextAreaField:
     )
 
 
-def choices(of: Iterable[tuple[str, Any]]) -> list[SelectChoice]:
+def choices(of: Iterable[tuple[Any, Any]]) -> list[SelectChoice]:
     """What somebody chooses from: values and their words."""
     return [SelectChoice(value, label) for value, label in of]
 

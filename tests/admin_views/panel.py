@@ -1,0 +1,66 @@
+"""A panel with something on every page, and ways to look at what a test did to it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import text
+
+from portal.accounts.user import User
+from portal.audit import Action, AuditEntry
+from portal.database import db
+from portal.mail import lease, outbox
+from portal.mail.outbox import Mail
+from portal.mail.trouble import Never, Trouble
+from tests.people import an_agent
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table, to see that nothing changed."""
+    db.session.rollback()
+    found = {}
+    for table in db.metadata.sorted_tables:
+        rows = db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()
+        found[table.name] = sorted(map(repr, rows))
+    db.session.rollback()
+    return found
+
+
+def fail(mail: Mail) -> None:
+    """Let a mail have failed for good, as the worker marks it."""
+    taken = lease.take(mail.id)
+    assert taken is not None
+    lease.mark_failed(taken, Never(Trouble.REFUSED, 550))
+
+
+def a_busy_portal(a_user: Callable[..., User]) -> dict[str, User]:
+    """Somebody in every status, an agent, and mails that wait and that failed."""
+    found = {
+        "unconfirmed": a_user(full_name="Una Confirmed", reason="I forgot"),
+        "pending": a_user(full_name="Penny Ding", confirmed=True, reason="To work"),
+        "approved": a_user(full_name="Ada Proved", approved=True),
+        "rejected": a_user(full_name="Ray Jected", rejected="Not one of ours"),
+        "suspended": a_user(full_name="Sue Spended", suspended=True),
+    }
+    an_agent()
+    fail(outbox.waiting()[0])
+    return found
+
+
+def words(answer: Any) -> str:
+    """What a page says, without its markup."""
+    page = answer.get_data(as_text=True)
+    page = re.sub(r"<(script|style).*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def entries(action: Action) -> list[AuditEntry]:
+    """The lines of the trail for an action, oldest first."""
+    return list(
+        db.session.scalars(
+            db.select(AuditEntry).filter_by(action=action.value).order_by(AuditEntry.id)
+        )
+    )

@@ -1,0 +1,102 @@
+"""What every page of the panel has in common: our look and nothing of Flask-Admin's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import flask_admin
+import pytest
+from jinja2 import TemplateNotFound
+
+from portal.accounts import directory
+from tests.admin_views.panel import a_busy_portal, words
+from tests.admin_views.test_who_may import address, endpoints
+
+STOCK = Path(flask_admin.__file__).parent / "templates" / "bootstrap4"
+
+
+def test_no_page_of_flask_admin_can_appear(app):
+    names = [str(path.relative_to(STOCK)) for path in STOCK.rglob("*.html")]
+    assert "admin/model/list.html" in names
+
+    for name in names:
+        if name != "admin/base.html":  # ours has the same name
+            with pytest.raises(TemplateNotFound):
+                app.jinja_env.get_template(name)
+
+
+def test_no_page_links_anything_of_flask_admin(app, a_user, administrator, signed_in):
+    panel, browser = a_busy_portal(a_user), signed_in(administrator)
+    for rule in endpoints(app):
+        if "GET" not in rule.methods:
+            continue
+        page = browser.get(address(rule, panel)).get_data(as_text=True)
+
+        linked = re.findall(r'(?:src|href|action|formaction)="([^"#?]*)', page)
+        assert not [url for url in linked if url.startswith(("http:", "https:", "//"))]
+        files = [url for url in linked if "static" in url]
+        assert files
+        assert all(url.startswith("/static/") for url in files), rule.endpoint
+        for library in ("jquery", "select2", "font-awesome", "bootstrap4", "moment", "glyphicon"):
+            assert library not in page.lower(), rule.endpoint
+
+
+def test_flask_admins_own_files_are_not_served(app, administrator, signed_in):
+    browser = signed_in(administrator)
+    for path in ("/admin/static/vendor/jquery.min.js", "/static/admin/vendor/jquery.min.js"):
+        assert browser.get(path).status_code == 404
+    assert not [rule for rule in endpoints(app) if "static" in rule.endpoint]
+
+
+def test_no_page_has_inline_script_style_or_handlers(app, a_user, administrator, signed_in):
+    panel, browser = a_busy_portal(a_user), signed_in(administrator)
+    for rule in endpoints(app):
+        if "GET" not in rule.methods:
+            continue
+        answer = browser.get(address(rule, panel))
+        page = answer.get_data(as_text=True)
+
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), rule.endpoint
+        for script in re.findall(r"<script[^>]*>", page):
+            assert " src=" in script
+
+
+def test_every_page_has_one_heading_and_a_title(app, a_user, administrator, signed_in):
+    panel, browser = a_busy_portal(a_user), signed_in(administrator)
+    for rule in endpoints(app):
+        if "GET" not in rule.methods:
+            continue
+        page = browser.get(address(rule, panel)).get_data(as_text=True)
+
+        assert page.count("<h1") == 1, rule.endpoint
+        heading = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
+        title = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
+        assert heading
+        assert title
+        assert re.sub(r"<[^>]+>", "", heading.group(1)).strip() in title.group(1), rule.endpoint
+
+
+def test_the_menu_says_how_many_wait(a_user, reviewer, signed_in):
+    for _ in range(3):
+        a_user(confirmed=True)
+
+    page = signed_in(reviewer).get("/admin/accounts/")
+
+    assert "Registrations 3 waiting" in words(page)
+
+
+def test_the_menu_says_so_when_more_wait_than_are_counted(a_user, reviewer, signed_in, monkeypatch):
+    a_user(confirmed=True)
+    monkeypatch.setattr(directory, "count", lambda **_asked: 10_001)
+
+    assert "Registrations 10,000+ waiting" in words(signed_in(reviewer).get("/admin/accounts/"))
+
+
+@pytest.mark.parametrize("language", ["de", "es", "ar"])
+def test_the_panel_speaks_the_readers_language(administrator, signed_in, language):
+    page = signed_in(administrator).get(f"/admin/?lang={language}").get_data(as_text=True)
+
+    assert f'lang="{language}"' in page
+    assert ('dir="rtl"' in page) == (language == "ar")
