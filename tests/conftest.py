@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 
 from portal import settings
 from portal.database import db
@@ -50,6 +51,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for kind in BOTH
         ]
         metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+class Compiled(BytecodeCache):
+    """Templates as they are compiled, kept for all sites of this test process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give what an earlier site compiled."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it for later ones."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
 
 
 class Browser(FlaskClient):
@@ -160,7 +180,7 @@ def app(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
     environ: dict[str, str] = {}
     for mark in reversed(list(request.node.iter_markers("settings"))):
         environ |= mark.kwargs
-    site = create_site(make_settings(tmp_path / "instance", database_url, **environ))
+    site = a_site(make_settings(tmp_path / "instance", database_url, **environ))
     with site.app_context():
         limiter.reset()
         yield site
@@ -213,6 +233,13 @@ def administrator(people: People) -> Any:
     return people.staff("administrator")
 
 
+def a_site(wanted: Settings) -> Flask:
+    """The whole site with these settings; compiling its templates costs once a process."""
+    site = create_site(wanted)
+    site.jinja_env.bytecode_cache = COMPILED
+    return site
+
+
 def make_settings(instance: Path, database_url: str = "", **environ: str) -> Settings:
     """Settings for one test: an instance folder of its own, the secrets of this test process."""
     instance.mkdir(parents=True, exist_ok=True)
@@ -222,7 +249,7 @@ def make_settings(instance: Path, database_url: str = "", **environ: str) -> Set
 
 def migrate(wanted: Settings) -> None:
     """Bring the database of these settings up to date."""
-    site = create_site(wanted)
+    site = a_site(wanted)
     with site.app_context():
         flask_migrate.upgrade()
         db.session.remove()

@@ -18,10 +18,9 @@ from portal.accounts.user import User
 from portal.database import db
 from portal.security.limits import limiter
 from tests import needs
-from tests.conftest import make_settings
+from tests.conftest import a_site, make_settings
 from tests.i18n.test_crawl import world
 from tests.people import PASSWORD
-from wsgi import create_site
 
 __all__ = ["world"]  # one of everything, as the crawl for words has it
 
@@ -112,7 +111,7 @@ def app(database_url: str, tmp_path: Path, chromium: Browser) -> Iterator[Flask]
         free.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{free.getsockname()[1]}"
     environ = {"PORTAL_BIND": bind, "PORTAL_LIMITS_ENABLED": "false"}
-    site = create_site(make_settings(tmp_path / "instance", database_url, **environ))
+    site = a_site(make_settings(tmp_path / "instance", database_url, **environ))
     with site.app_context():
         limiter.reset()
         yield site
