@@ -121,6 +121,12 @@ def app(database_url: str, tmp_path: Path, chromium: Browser) -> Iterator[Flask]
 
 
 @pytest.fixture
+def language() -> str:
+    """What the people of `world` read, unless the test says otherwise."""
+    return "en"
+
+
+@pytest.fixture
 def asked() -> list[str]:
     """The paths that the site was asked for, in order."""
     return []
