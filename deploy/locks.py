@@ -5,6 +5,7 @@ python -m deploy.locks
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -48,7 +49,10 @@ def lock_front_end() -> None:
             (folder / file).write_bytes((ROOT / file).read_bytes())
         npm = [*assets.npm(), *command, "--omit-lockfile-registry-resolved"]
         subprocess.run(npm, cwd=folder, check=True)
-        (ROOT / "package-lock.json").write_bytes((folder / "package-lock.json").read_bytes())
+        lock = json.loads((folder / "package-lock.json").read_text("utf-8"))
+    for package in lock["packages"].values():
+        package.pop("funding", None)  # addresses as well, though nothing is fetched from them
+    (ROOT / "package-lock.json").write_text(json.dumps(lock, indent=2) + "\n", "utf-8")
     assets.pin()
 
 
