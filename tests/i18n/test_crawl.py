@@ -7,55 +7,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import flask_admin.babel
 import pytest
-import time_machine
 from babel import dates
 from flask import Flask
 from markupsafe import escape
 
 from portal import clock, i18n, links
-from portal.accounts import staff_invitation
-from portal.accounts.access import AccessLevel
-from portal.accounts.roles import Role
 from portal.accounts.user import User
-from portal.agents.catalogue import Agent
-from portal.database import db, transaction
+from portal.database import db
 from portal.mail import messages
 from portal.security.limits import limiter
 from tests.conftest import Browser, make_settings
 from tests.i18n import pseudo
-from tests.i18n.crawler import Page, addresses, untranslated
-from tests.people import PASSWORD, People, an_agent, level, person
+from tests.i18n.crawler import Page, untranslated
+from tests.people import People, person
+from tests.world import World, world_of
 from wsgi import create_site
 
-# What answers with no page: files, and what machines ask.
-NO_PAGES = {"static", "health.alive", "health.ready", "mailbox.part", "mailbox.source"}
 # The product, its sender, and what stands in an address bar.
 NAMES = {"Portal", "portal@localhost"}
 SHELL = {"/logout", "/language", "/appearance"}
 WRONG = "7"  # too short for anything, and nothing that a translation should reach
 
 in_both = pytest.mark.parametrize("language", [pseudo.ACCENTED, pseudo.MIRRORED], indirect=True)
-
-
-@dataclass
-class World:
-    """One of everything, so that no page is empty."""
-
-    visitors: dict[str, User | None]
-    samples: dict[str, list[object]]
-    queries: dict[str, list[str]] = field(default_factory=dict)
-    data: set[str] = field(default_factory=set)
-
-    def addresses(self, app: Flask) -> list[str]:
-        """Where a crawl goes."""
-        return list(addresses(app, self.samples, queries=self.queries, besides=NO_PAGES))
 
 
 @pytest.fixture(scope="module")
@@ -97,64 +76,7 @@ def app(
 
 @pytest.fixture
 def world(app: Flask, people: People, language: str) -> World:
-    """People of every status and role, an agent, a mail, and links in every state."""
-    zoe = "Zoë Quixote-Žižek"
-    pending = people.user(confirmed=True, reason="Zkq zkq.", full_name=zoe)
-    approved = people.user(approved="guest", full_name=zoe)
-    unconfirmed = people.user(full_name=zoe)
-    rejected = people.user(confirmed=True, rejected="Zkq rjk.", full_name=zoe)
-    suspended = people.user(suspended=True, full_name=zoe)
-    staff = {name: people.staff(name) for name in ("reviewer", "administrator")}
-    near, far = an_agent("Zkqx", requires="guest"), an_agent("Qkzx", requires="extended")
-    visitors = {"nobody": None, "pending": pending, "rejected": rejected, "approved": approved}
-
-    with transaction():
-        for user in db.session.scalars(db.select(User)):
-            user.language = language
-    everybody = [unconfirmed, pending, approved, rejected, suspended, staff["administrator"]]
-
-    return World(
-        visitors={**visitors, **staff},
-        samples={
-            "pages.open_agent.agent_id": [near.id, far.id, 0],
-            "agent_id": [near.id, 999],
-            "level_id": [level("guest").id, level("extended").id, 999],
-            "role_id": [role.id for role in db.session.scalars(db.select(Role))],
-            "accounts.account.user_id": [*(user.id for user in everybody), 999],
-            "user_id": [approved.id, suspended.id],
-            "pages.confirm.token": [
-                *(_token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),
-                _expired(lambda: links.confirmation(unconfirmed)),
-                "nonsense",
-            ],
-            "pages.reset.token": [
-                _token(links.password_reset(approved)),
-                _expired(lambda: links.password_reset(approved)),
-                "nonsense",
-            ],
-            "pages.confirm_email_change.token": [
-                _token(links.change_of_address(approved, "zkq@example.org")),
-                _token(links.change_of_address(approved, str(pending.email))),
-                _expired(lambda: links.change_of_address(approved, "zkq@example.org")),
-                "nonsense",
-            ],
-            "pages.setup.token": [_invitation(), "nonsense"],
-            "letter_id": [0],
-        },
-        queries={
-            "registrations.index": ["tab=unconfirmed", "tab=rejected", "q=qqq"],
-            "registrations.approval": [f"id={pending.id}&id={rejected.id}"],
-            "registrations.rejection": [f"id={pending.id}&id={approved.id}"],
-            "registrations.confirmation_mail": [f"id={unconfirmed.id}&id={approved.id}"],
-            "registrations.reopening": [f"id={rejected.id}&id={pending.id}"],
-            "accounts.index": ["status=suspended", "q=qqq", "sort=oldest"],
-            "agents.index": ["q=qqq"],
-            "mail.index": ["tab=failed", "tab=waiting", "q=qqq"],
-            "audit_trail.index": ["action=account.approved", "since=then", "q=qqq", "account=1"],
-            "mailbox.index": ["address=qqq"],
-        },
-        data=_data(),
-    )
+    return world_of(people, language)
 
 
 @in_both
@@ -169,6 +91,7 @@ def test_every_page_is_translated(
         for address in world.addresses(app):
             answer = browser.get(address)
             assert answer.status_code < 500, (name, address)
+            assert name != "administrator" or "?" not in address or answer.status_code == 200
             if answer.mimetype == "text/html" and answer.status_code not in (302, 303):
                 seen += 1
                 _check(answer.text, f"{name} {address}", language, world, found)
@@ -325,31 +248,3 @@ def _browser_of(user: User | None, new_browser: Callable[[], Browser]) -> Browse
 def _bracketed(speak: Callable[..., str]) -> Callable[..., str]:
     """What Babel says of dates and times counts as translated; other dates do not."""
     return lambda *values, **options: f"{pseudo.OPEN}{speak(*values, **options)}{pseudo.CLOSE}"
-
-
-def _token(link: str) -> str:
-    return link.rsplit("/", 1)[1]
-
-
-def _expired(link: Callable[[], str]) -> str:
-    with time_machine.travel(clock.now() - timedelta(days=9)):
-        return _token(link())
-
-
-def _invitation() -> str:
-    with transaction():
-        role = db.session.scalars(db.select(Role).filter_by(name="reviewer")).one()
-        return staff_invitation.invite(role=role)
-
-
-def _data() -> set[str]:
-    """What people and rows are called: shown as it is, in every language."""
-    words = {PASSWORD, "Zkq zkq.", "Zkq rjk.", "zkq@example.org", "zkq"}
-    for user in db.session.scalars(db.select(User)):
-        words |= {str(user.full_name), str(user.username), str(user.email)}
-    for kind in (AccessLevel, Role, Agent):
-        for row in db.session.scalars(db.select(kind)):
-            words |= {str(row.name), str(row.description)}
-    with i18n.mail_locale(None):
-        words |= {place for _, place in i18n.time_zone_menu()}
-    return words - {"None", ""}

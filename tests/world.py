@@ -1,0 +1,151 @@
+"""One of everything, so that a test which walks over all pages finds none of them empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import time_machine
+from flask import Flask
+
+from portal import clock, i18n, links
+from portal.accounts import staff_invitation
+from portal.accounts.access import AccessLevel
+from portal.accounts.roles import Role
+from portal.accounts.user import User
+from portal.agents.catalogue import Agent
+from portal.database import db, transaction
+from portal.mail.mailbox import CapturedMail
+from tests.i18n.crawler import addresses
+from tests.people import PASSWORD, People, an_agent, level
+
+# What answers with no page: files, and what machines ask.
+NO_PAGES = {"static", "health.alive", "health.ready", "mailbox.part", "mailbox.source"}
+
+NAME = "Zoë Quixote-Žižek"
+REASON, REJECTION = "Zkq zkq.", "Zkq rjk."
+NEW_ADDRESS = "zkq@example.org"
+
+
+@dataclass
+class World:
+    """People of every status and role, and what stands in the addresses of their pages."""
+
+    visitors: dict[str, User | None]
+    samples: dict[str, list[object]]
+    queries: dict[str, list[str]] = field(default_factory=dict)
+    data: set[str] = field(default_factory=set)
+
+    def addresses(self, app: Flask) -> list[str]:
+        """Where a crawl goes."""
+        return list(addresses(app, self.samples, queries=self.queries, besides=NO_PAGES))
+
+
+def world_of(people: People, language: str) -> World:
+    """Make people of every status and role, agents, and links in every state."""
+    pending = people.user(confirmed=True, reason=REASON, full_name=NAME)
+    approved = people.user(approved="guest", full_name=NAME)
+    unconfirmed = people.user(full_name=NAME)
+    rejected = people.user(confirmed=True, rejected=REJECTION, full_name=NAME)
+    suspended = people.user(suspended=True, full_name=NAME)
+    reviewer, administrator = people.staff("reviewer"), people.staff("administrator")
+    near, far = an_agent("Zkqx", requires="guest"), an_agent("Qkzx", requires="extended")
+    with transaction():
+        for user in db.session.scalars(db.select(User)):
+            user.language = language
+
+    everybody = [unconfirmed, pending, approved, rejected, suspended, administrator]
+    return World(
+        visitors={
+            "nobody": None,
+            "pending": pending,
+            "rejected": rejected,
+            "approved": approved,
+            "reviewer": reviewer,
+            "administrator": administrator,
+        },
+        samples={
+            "pages.open_agent.agent_id": [near.id, far.id, 0],
+            "agent_id": [near.id, 999],
+            "level_id": [level("guest").id, level("extended").id, 999],
+            "role_id": [role.id for role in db.session.scalars(db.select(Role))],
+            "accounts.account.user_id": [*(user.id for user in everybody), 999],
+            "user_id": [approved.id, suspended.id],
+            "pages.confirm.token": [
+                *(token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),
+                expired(lambda: links.confirmation(unconfirmed)),
+                "nonsense",
+            ],
+            "pages.reset.token": [
+                token(links.password_reset(approved)),
+                expired(lambda: links.password_reset(approved)),
+                "nonsense",
+            ],
+            "pages.confirm_email_change.token": [
+                token(links.change_of_address(approved, NEW_ADDRESS)),
+                token(links.change_of_address(approved, str(pending.email))),
+                expired(lambda: links.change_of_address(approved, NEW_ADDRESS)),
+                "nonsense",
+            ],
+            "pages.setup.token": [_invitation(), "nonsense"],
+            "letter_id": [_letter(), 0],
+        },
+        queries={
+            "registrations.index": ["tab=unconfirmed", "tab=rejected", "q=qqq"],
+            "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],
+            "registrations.rejection": [f"ids={pending.id}&ids={approved.id}"],
+            "registrations.confirmation_mail": [f"ids={unconfirmed.id}&ids={approved.id}"],
+            "registrations.reopening": [f"ids={rejected.id}&ids={pending.id}"],
+            "accounts.index": ["status=suspended", "q=qqq", "sort=oldest"],
+            "agents.index": ["q=qqq"],
+            "mail.index": ["tab=failed", "tab=waiting", "q=qqq"],
+            "audit_trail.index": ["action=account.approved", "since=then", "q=qqq", "account=1"],
+            "mailbox.index": ["address=qqq"],
+        },
+        data=_data(),
+    )
+
+
+def token(link: str) -> str:
+    """What a link carries at its end."""
+    return link.rsplit("/", 1)[1]
+
+
+def expired(link: Callable[[], str]) -> str:
+    """What a link carries that was made too long ago."""
+    with time_machine.travel(clock.now() - timedelta(days=9)):
+        return token(link())
+
+
+def _letter() -> int:
+    content = f"To: {NEW_ADDRESS}\r\nSubject: zkq\r\n\r\nzkq\r\n".encode()
+    with transaction():
+        letter = CapturedMail(
+            captured_at=clock.now(),
+            recipient=NEW_ADDRESS,
+            subject="zkq",
+            message_id="<zkq@example.org>",
+            content=content,
+        )
+        db.session.add(letter)
+    return letter.id
+
+
+def _invitation() -> str:
+    with transaction():
+        role = db.session.scalars(db.select(Role).filter_by(name="reviewer")).one()
+        return staff_invitation.invite(role=role)
+
+
+def _data() -> set[str]:
+    """What people and rows are called: shown as it is, in every language."""
+    words = {PASSWORD, REASON, REJECTION, NEW_ADDRESS, "zkq"}
+    for user in db.session.scalars(db.select(User)):
+        words |= {str(user.full_name), str(user.username), str(user.email)}
+    for kind in (AccessLevel, Role, Agent):
+        for row in db.session.scalars(db.select(kind)):
+            words |= {str(row.name), str(row.description)}
+    with i18n.mail_locale(None):
+        words |= {place for _, place in i18n.time_zone_menu()}
+    return words - {"None", ""}
