@@ -239,6 +239,8 @@ def _say_the_language(response: Response) -> Response:
     asked = match(request.args.get(PARAMETER), languages())
     if asked and request.method in ("GET", "HEAD") and asked != request.cookies.get(COOKIE):
         remember_language(response, asked)
+    if 300 <= response.status_code < 400:
+        return response  # it shows no words, and must not tell who had to be looked up
     if code := g.get("negotiated_language"):
         response.vary.update(["Accept-Language", "Cookie"])
         if not response.direct_passthrough:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from flask import Flask, render_template_string
+from flask import Flask, redirect, render_template_string
 from flask.testing import FlaskClient
 from flask_babel import get_locale, get_timezone
 from flask_login import LoginManager, UserMixin
+from werkzeug.wrappers import Response
 from wtforms import DateField, Form, StringField
 from wtforms.validators import InputRequired
 
@@ -205,6 +206,26 @@ def test_what_reads_the_same_for_everybody_says_nothing_of_languages(
 
     assert "Content-Language" not in response.headers
     assert "accept-language" not in {part.lower() for part in response.vary}
+
+
+def test_a_redirect_does_not_tell_whether_something_was_translated(
+    site: Flask, client: FlaskClient
+) -> None:
+    @site.post("/quietly")
+    def quietly() -> Response:
+        return redirect("/")
+
+    @site.post("/in-words")
+    def in_words() -> Response:
+        assert str(get_locale()) == "de"
+        return redirect("/")
+
+    browser = {"Accept-Language": "de"}
+
+    assert (
+        client.post("/quietly", headers=browser).headers.to_wsgi_list()
+        == client.post("/in-words", headers=browser).headers.to_wsgi_list()
+    )
 
 
 def test_nobody_is_looked_up_for_a_visitor(site: Flask) -> None:
