@@ -9,7 +9,7 @@ SEVERAL = frozenset({"ids", "permissions", "roles"})
 
 
 def init_app(app: Flask) -> None:
-    """Refuse bodies that are no forms, and fields that come twice (ASVS 15.3.5, 15.3.7)."""
+    """Refuse bodies that are no forms, files, and fields that come twice (ASVS 15.3.5, 15.3.7)."""
     app.before_request(_check)
 
 
@@ -18,6 +18,8 @@ def _check() -> None:
         return
     if request.is_json:
         abort(415)
+    if request.files:
+        abort(400)
     for name, values in request.form.lists():
         if "\0" in name or (len(values) > 1 and name not in SEVERAL):
             abort(400)

@@ -1,0 +1,221 @@
+"""Strangers learn nothing about who has an account: the same answer for the same work (H, D7, D8).
+
+Work is counted where it leaves our code: hashes at argon2, commits and rows at the database.
+"""
+
+import re
+import smtplib
+import socket
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import argon2.low_level
+import pytest
+import time_machine
+from sqlalchemy import event, func, select
+
+from portal.accounts.erasure import erase
+from portal.database import db, transaction
+from portal.mail.outbox import Mail
+from tests.pages import filled_in
+from tests.people import PASSWORD
+
+pytestmark = pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
+
+# Who an address or a username may belong to.
+KINDS = ["unknown", "unconfirmed", "pending", "approved", "rejected", "suspended", "erased"]
+
+
+@dataclass
+class Work:
+    """What answering a request cost."""
+
+    hashes: int = 0
+    commits: int = 0
+    mails: int = 0
+
+
+@dataclass
+class Meter:
+    """Counts work from outside."""
+
+    total: Work = field(default_factory=Work)
+
+    def of(self, deed):
+        """What a deed answers, and the work that it took."""
+        mails, before = self._mails(), replace(self.total)
+        answer = deed()
+        return answer, Work(
+            hashes=self.total.hashes - before.hashes,
+            commits=self.total.commits - before.commits,
+            mails=self._mails() - mails,
+        )
+
+    @staticmethod
+    def _mails() -> int:
+        count = db.session.scalar(select(func.count()).select_from(Mail))
+        db.session.rollback()
+        return count
+
+
+@pytest.fixture
+def meter(app, monkeypatch):
+    meter = Meter()
+
+    def counted(function):
+        def call(*args, **kwargs):
+            meter.total.hashes += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    for name in ("hash_secret", "verify_secret"):
+        monkeypatch.setattr(argon2.low_level, name, counted(getattr(argon2.low_level, name)))
+
+    def committed(_connection):
+        meter.total.commits += 1
+
+    event.listen(db.engine, "commit", committed)
+    yield meter
+    event.remove(db.engine, "commit", committed)
+
+
+def make(kind, a_user):
+    """Somebody with Ada's names whose account stands there."""
+    if kind == "unknown":
+        return
+    facts = {
+        "unconfirmed": {},
+        "pending": {"confirmed": True},
+        "approved": {"approved": True},
+        "rejected": {"rejected": True},
+        "suspended": {"suspended": True},
+        "erased": {"suspended": True},
+    }[kind]
+    user = a_user(username="ada", email="ada@example.org", **facts)
+    if kind == "erased":
+        with transaction():
+            erase(user, by=None)
+
+
+def masked(answer) -> tuple:
+    """An answer as a stranger can compare it: without what they typed and the CSRF value."""
+    text = answer.get_data(as_text=True)
+    text = re.sub(r'name="csrf_token"[^>]*value="[^"]*"', "CSRF", text)
+    text = re.sub(r'content="Im[^"]*"', "CSRF", text)
+    headers = sorted(
+        (name, value)
+        for name, value in answer.headers.items()
+        if name not in ("Set-Cookie", "Content-Length", "X-RateLimit-Reset", "Date")
+    )
+    cookies = sorted(
+        re.sub(r"^(\w+)=([^;]*)", lambda found: found.group(1), line)
+        for line in answer.headers.getlist("Set-Cookie")
+    )
+    return answer.status_code, text, headers, cookies
+
+
+FORMS = {
+    "/register, the address": ("/register", filled_in.registration(username="somebody")),
+    "/register, the username": ("/register", filled_in.registration(email="other@example.org")),
+    "/reset": ("/reset", {"email": "ada@example.org"}),
+    "/confirm": ("/confirm", {"email": "ada@example.org"}),
+    "/login, username": ("/login", {"identity": "ada", "password": "wrong-Password 1"}),
+    "/login, address": ("/login", {"identity": "ada@example.org", "password": "wrong-Password 1"}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False)
+def test_a_form_answers_alike_with_alike_work_whoever_is_known(
+    form, app, new_browser, meter, people
+):
+    """Byte for byte, header for header; as many hashes, commits and rows in the outbox."""
+    path, fields = FORMS[form]
+
+    def ask(kind):
+        clear()
+        make(kind, people.user)
+        browser = new_browser()
+        data = {"csrf_token": browser.token(path), **fields}
+        answer, work = meter.of(lambda: browser.post(path, data=data))
+        following = answer.headers.get("Location")
+        return work, masked(answer), masked(browser.get(following)) if following else None
+
+    stranger = ask("unknown")
+
+    for kind in KINDS:
+        assert ask(kind) == stranger, kind
+
+
+def clear() -> None:
+    """Start from an empty portal again."""
+    with transaction():
+        for table in reversed(db.metadata.sorted_tables):
+            if table.name not in ("roles", "access_levels"):
+                db.session.execute(table.delete())
+
+
+def test_the_meter_sees_work(browser, meter, a_user):
+    """The comparison above proves nothing if it counted nothing."""
+    token = browser.token("/register")
+    data = {"csrf_token": token, **filled_in.registration()}
+
+    _answer, work = meter.of(lambda: browser.post("/register", data=data))
+
+    assert work == Work(hashes=1, commits=1, mails=1)
+
+
+def test_a_password_that_is_wrong_costs_what_a_name_that_nobody_has_costs(browser, meter, a_user):
+    a_user(approved=True, username="ada")
+    token = browser.token("/login")
+
+    def attempt(identity, password):
+        data = {"csrf_token": token, "identity": identity, "password": password}
+        return meter.of(lambda: browser.post("/login", data=data))[1].hashes
+
+    assert attempt("ada", "wrong") == attempt("nobody", "wrong") == 1
+    assert attempt("ada", "x" * 129) == attempt("nobody", "x" * 129)
+
+
+def test_the_right_password_of_a_contested_account_costs_the_same(browser, new_browser, meter):
+    """An account that waits for its first password answers like one that does not exist."""
+    for whoever in (browser, new_browser()):
+        whoever.submit("/register", **filled_in.registration())
+    token = browser.token("/login")
+    data = {"csrf_token": token, "password": PASSWORD}
+
+    known, work = meter.of(lambda: browser.post("/login", data={**data, "identity": "ada"}))
+    unknown, other = meter.of(lambda: browser.post("/login", data={**data, "identity": "eve"}))
+
+    assert masked(known)[1].replace("ada", "eve") == masked(unknown)[1]
+    assert work == other
+
+
+def test_asking_too_soon_for_another_link_looks_like_asking_in_time(browser, meter, a_user):
+    a_user(email="ada@example.org")
+    data = {"csrf_token": browser.token("/confirm"), "email": "ada@example.org"}
+
+    too_soon, work = meter.of(lambda: browser.post("/confirm", data=data))
+    data["email"] = "nobody@example.org"
+    unknown, other = meter.of(lambda: browser.post("/confirm", data=data))
+
+    assert masked(too_soon) == masked(unknown)
+    assert work == other
+
+
+def test_no_mail_server_is_asked_while_somebody_waits_for_a_page(app, browser, a_user, monkeypatch):
+    """H: SMTP inside the request (also CVE-2024-45231): a dead server changes no answer."""
+
+    def dead(*_args, **_kwargs):
+        raise AssertionError("a request talked to the network")
+
+    a_user(approved=True, email="eve@example.org")
+    monkeypatch.setattr(smtplib, "SMTP", dead)
+    monkeypatch.setattr(smtplib, "SMTP_SSL", dead)
+    monkeypatch.setattr(socket, "create_connection", dead)
+    monkeypatch.setattr(socket, "getaddrinfo", dead)
+
+    assert browser.submit("/register", **filled_in.registration()).status_code == 303
+    assert browser.submit("/reset", email="eve@example.org").status_code == 303
+    assert browser.submit("/confirm", email="ada@example.org").status_code == 303
