@@ -19,10 +19,8 @@ from portal.database import db
 from portal.security.limits import limiter
 from tests import needs
 from tests.conftest import a_site, make_settings
-from tests.i18n.test_crawl import world
-from tests.people import PASSWORD
-
-__all__ = ["world"]  # one of everything, as the crawl for words has it
+from tests.people import PASSWORD, People
+from tests.world import World, world_of
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -124,6 +122,12 @@ def app(database_url: str, tmp_path: Path, chromium: Browser) -> Iterator[Flask]
 def language() -> str:
     """What the people of `world` read, unless the test says otherwise."""
     return "en"
+
+
+@pytest.fixture
+def world(app: Flask, people: People, language: str) -> World:
+    """One of everything."""
+    return world_of(people, language)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from playwright.sync_api import ViewportSize
 from portal.accounts.user import User
 from tests.browser.conftest import Window
 from tests.conftest import Browser
-from tests.i18n.test_crawl import World
 from tests.people import person
+from tests.world import World
 
 PHONE = ViewportSize(width=320, height=640)
 DESK = ViewportSize(width=1280, height=800)
