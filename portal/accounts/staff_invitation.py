@@ -85,13 +85,12 @@ def invite(*, role: Role, email: str = "", username: str = "", by: User | None =
     return token
 
 
-def find(token: str) -> StaffInvitation | None:
-    """The invitation this token belongs to, or None."""
-    return db.session.scalars(
-        select(StaffInvitation)
-        .filter_by(token_hash=_hash(token))
-        .with_for_update(of=StaffInvitation)
-    ).one_or_none()
+def find(token: str, *, to_accept: bool = False) -> StaffInvitation | None:
+    """The invitation this token belongs to, or None; locked for the one who accepts it."""
+    query = select(StaffInvitation).filter_by(token_hash=_hash(token))
+    if to_accept:
+        query = query.with_for_update(of=StaffInvitation)
+    return db.session.scalars(query).one_or_none()
 
 
 def accept(

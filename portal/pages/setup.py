@@ -70,7 +70,7 @@ def setup(token: str) -> ResponseReturnValue:
 
 
 def _accept(token: str, form: SetupForm, password_hash: str) -> None:
-    invitation = staff_invitation.find(token)
+    invitation = staff_invitation.find(token, to_accept=True)
     if invitation is None:
         raise StepRefused(_("This link no longer works. Ask for a new one."))
     staff_invitation.accept(

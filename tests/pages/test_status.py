@@ -1,0 +1,82 @@
+"""The status page: the steps done and missing, a better reason while it is undecided (B1)."""
+
+import pytest
+
+from portal.accounts.approval import approve, reject
+from portal.audit import Action, AuditEntry
+from portal.database import db, transaction
+from portal.pages.status import milestones
+from tests.people import level, person
+
+
+def states(user):
+    return {step.key: step.state for step in milestones(user)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "decided", "access"),
+    [
+        ({"confirmed": True}, "current", "todo"),
+        ({"approved": True}, "done", "done"),
+        ({"rejected": "No room"}, "stopped", "todo"),
+    ],
+    ids=["pending", "approved", "rejected"],
+)
+def test_the_steps_tell_how_far_one_got(browser, a_user, facts, decided, access):
+    user = a_user(**facts)
+
+    assert states(user) == {
+        "registered": "done",
+        "confirmed": "done",
+        "decided": decided,
+        "access": access,
+    }
+    browser.sign_in(person(user))
+    assert browser.get("/status").status_code == 200
+
+
+def test_the_rejected_read_why(browser, a_user):
+    browser.sign_in(person(a_user(rejected="We know no Ada <b>here</b>")))
+
+    page = browser.get("/status").get_data(as_text=True)
+
+    assert "We know no Ada &lt;b&gt;here&lt;/b&gt;" in page
+
+
+def test_an_applicant_may_say_better_why_they_ask(browser, a_user):
+    ada = a_user(confirmed=True, reason="Please")
+    browser.sign_in(person(ada))
+
+    answer = browser.submit("/status", reason="I teach mathematics.")
+    again = browser.submit("/status", reason="I teach mathematics.")
+
+    db.session.refresh(ada)
+    assert (answer.status_code, again.status_code) == (303, 303)
+    assert ada.reason == "I teach mathematics."
+    edited = db.session.query(AuditEntry).filter_by(action=Action.REASON_EDITED).all()
+    assert [entry.by_id for entry in edited] == [ada.id], "the same again leaves no second entry"
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_what_is_decided_can_no_longer_be_argued(browser, a_user, reviewer, decision):
+    ada = a_user(confirmed=True, reason="Please")
+    browser.sign_in(person(ada))
+    token = browser.token("/status")
+    with transaction():
+        if decision == "approve":
+            approve(ada, by=reviewer, level=level("standard"))
+        else:
+            reject(ada, by=reviewer)
+
+    answer = browser.post("/status", data={"csrf_token": token, "reason": "Now then"})
+
+    db.session.refresh(ada)
+    assert answer.status_code == 400
+    assert ada.reason == "Please"
+
+
+def test_a_reason_has_an_end(browser, a_user):
+    browser.sign_in(person(a_user(confirmed=True)))
+
+    assert browser.submit("/status", reason="x" * 1001).status_code == 400
+    assert browser.submit("/status", reason="x" * 1000).status_code == 303
