@@ -1,0 +1,156 @@
+"""Wild addresses and forms: no parameter of the panel makes an error, on either database (D19)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from portal.paging import Place
+from tests.admin_views.panel import a_busy_portal, everything
+from tests.admin_views.test_who_may import endpoints
+
+WILD = [
+    "-1", "0", "1.5", "abc", "9" * 30, "99999999999999999999", "1e9", "0x10", "١٢",
+    "%00", "a%00b", "%ED%A0%80", "%F0%9F%92%A9", "%C0%80", "%", "%25", "_", "'", '"', "\\",
+    "' OR 1=1 --", "<script>", "[]", "{}", "null", "true", "../../etc/passwd", "x" * 5000,
+    "2026-02-30", "0001-01-01", "9999-12-31", "2026-01-01T00:00", "ready", "pending",
+    "%E2%80%AE", "*", "NEAR(", "AND", "^a", "-a", "a*",
+]  # fmt: skip
+
+LISTS = {
+    "/admin/": ["page"],
+    "/admin/registrations/": ["tab", "q", "cursor", "page"],
+    "/admin/accounts/": ["status", "sort", "q", "cursor", "page"],
+    "/admin/agents/": ["q", "cursor"],
+    "/admin/mail/": ["tab", "q", "cursor"],
+    "/admin/audit/": ["action", "q", "account", "since", "until", "cursor"],
+    "/admin/registrations/approval": ["ids", "back"],
+    "/admin/registrations/rejection": ["ids", "back"],
+    "/admin/accounts/1": ["back"],
+}
+
+
+@pytest.mark.both_databases
+def test_no_parameter_of_a_list_makes_an_error(a_user, administrator, signed_in):
+    a_busy_portal(a_user)
+    browser = signed_in(administrator)
+    for path, names in LISTS.items():
+        for name in names:
+            wild = [f"{name}={value}" for value in WILD]
+            for query in [*wild, f"{name}[]=1&{name}=&{name}=a"]:
+                answer = browser.get(f"{path}?{query}")
+
+                assert answer.status_code in (200, 302, 303, 400, 404), (path, query)
+
+
+@pytest.mark.both_databases
+def test_no_cursor_makes_an_error(a_user, administrator, signed_in):
+    a_busy_portal(a_user)
+    browser = signed_in(administrator)
+    keys: list[Any] = ["name", "", "a\0b", "\ud800", "2026-01-01", None, 7, [], True]
+    cursors = [
+        _cursor(direction, key, identity)
+        for direction in ("after", "before", "sideways", None)
+        for key in keys
+        for identity in (1, 0, -1, 2**31, 2**70, True, 1.5, "1", None)
+    ]
+    for path in ("/admin/registrations/", "/admin/accounts/", "/admin/agents/", "/admin/audit/"):
+        for cursor in cursors[:: 3 if path != "/admin/agents/" else 1]:
+            assert browser.get(path, query_string={"cursor": cursor}).status_code == 200
+
+
+@pytest.mark.both_databases
+def test_no_id_in_an_address_makes_an_error(app, a_user, administrator, signed_in):
+    a_busy_portal(a_user)
+    browser = signed_in(administrator)
+    for rule in endpoints(app):
+        if not rule.arguments:
+            continue
+        prefix, _, suffix = rule.rule.partition("<")
+        for value in ("0", "-1", "abc", "9" * 30, "2147483648", "%00", "1%00", "1.5"):
+            address = prefix + value + suffix.partition(">")[2]
+            assert browser.get(address).status_code == 404, address
+        highest = prefix + "2147483647" + suffix.partition(">")[2]
+        assert browser.get(highest).status_code == 404
+
+
+@pytest.mark.both_databases
+def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, administrator, signed_in):
+    panel = a_busy_portal(a_user)
+    browser = signed_in(administrator)
+    token = browser.token("/account")
+    ids = {"user_id": panel["pending"].id, "level_id": 1, "role_id": 1, "agent_id": 1}
+    before = everything()
+    for rule in endpoints(app):
+        if "POST" not in rule.methods or "removal" in rule.rule or "erasure" in rule.rule:
+            continue
+        path = rule.map.bind("localhost").build(
+            rule.endpoint, {name: ids[name] for name in rule.arguments}
+        )
+        for value in ("\0", "a\0b", "9" * 30, "-1", "abc", "\ud800", "x" * 3000, "1.5"):
+            wild: dict[str, Any] = dict.fromkeys(
+                (
+                    "ids",
+                    "level",
+                    "roles",
+                    "name",
+                    "rank",
+                    "description",
+                    "reason",
+                    "url",
+                    "kind",
+                    "access_level_id",
+                    "permissions",
+                    "grants_up_to",
+                ),
+                value,
+            )
+            answer = browser.post(path, data=_bytes(wild | {"csrf_token": token, "quiet": ""}))
+
+            assert answer.status_code in (303, 400, 404, 409), (path, value)
+
+    assert everything() == before
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.sampled_from([(path, name) for path, names in LISTS.items() for name in names]),
+    st.text(max_size=60),
+)
+def test_nothing_that_can_be_typed_makes_an_error(administrator, signed_in, place, value):
+    browser = _once(signed_in, administrator)
+    path, name = place
+
+    answer = browser.get(path, query_string={name: value.encode("utf-8", "surrogatepass")})
+
+    assert answer.status_code in (200, 302, 303, 400, 404)
+
+
+_browsers: dict[int, Any] = {}
+
+
+def _once(signed_in: Any, user: Any) -> Any:
+    """The browser of this test, signed in once for all examples."""
+    key = id(signed_in)
+    if key not in _browsers:
+        _browsers.clear()
+        _browsers[key] = signed_in(user)
+    return _browsers[key]
+
+
+def _cursor(direction: Any, key: Any, identity: Any) -> str:
+    return str(Place(direction, key, identity))
+
+
+def _bytes(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        for name, value in fields.items()
+    }
