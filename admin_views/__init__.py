@@ -43,5 +43,6 @@ def init_app(app: Flask) -> None:
         wording.mail_label,
         wording.name_of,
         wording.trouble_text,
+        wording.utc_day_text,
     ):
         app.add_template_filter(words)

@@ -14,7 +14,8 @@ from wtforms.validators import Length
 from admin_views.base import ID, StaffView, ask_for, back_to, chosen, current
 from portal.accounts import access, roles
 from portal.accounts.access import AccessLevel
-from portal.accounts.roles import Permission, Role
+from portal.accounts.permissions import Permission
+from portal.accounts.roles import Role
 from portal.database import db
 from portal.errors import StepRefused
 from portal.pages.doors import me

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -27,6 +29,11 @@ def count_text(number: int) -> str:
     if number > COUNTED:
         return str(_("more than %(number)s", number=i18n.number_text(COUNTED)))
     return i18n.number_text(number)
+
+
+def utc_day_text(start: datetime) -> str:
+    """The day that begins at this moment in UTC, wherever the reader is."""
+    return str(format_date(start.date(), "long"))
 
 
 def badge_text(number: int) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import time_machine
 
 from portal import heartbeat
+from portal.database import db, transaction
 from portal.mail import pauses
 from portal.mail.trouble import ServerDown, Trouble
 from tests.admin_views.panel import a_busy_portal, words
@@ -75,6 +76,17 @@ def test_registrations_a_day_are_drawn_and_listed(a_user, reviewer, signed_in):
     days = re.findall(r'<td class="numeric">(\d+)</td>', table.group(0))
     assert (len(days), days[-3]) == (30, "3")
     assert int(days[-1]) >= 1
+
+
+def test_a_day_has_one_name_wherever_the_reader_is(reviewer, signed_in):
+    with transaction():
+        db.session.merge(reviewer).time_zone = "America/Los_Angeles"
+    with time_machine.travel(datetime(2026, 3, 10, 12, tzinfo=UTC), tick=False):
+        browser = signed_in(reviewer)
+
+        page = words(browser.get("/admin/"))
+
+    assert page.count("March 10, 2026") >= 2
 
 
 def test_failed_mails_are_shown_to_those_who_may_read_mail(a_user, people, signed_in):
