@@ -37,5 +37,7 @@ def decided_by(sentence: Any, *, by: User | None, at: datetime) -> AlreadyDecide
 
     `sentence` holds the placeholders %(who)s and %(when)s.
     """
-    who = by.full_name if by else lazy_gettext("the portal")
+    who = lazy_gettext("the portal")
+    if by is not None:
+        who = by.full_name or lazy_gettext("an erased account")
     return AlreadyDecided(sentence % {"who": who, "when": format_datetime(at)}, by=by, at=at)

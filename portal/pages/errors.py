@@ -20,6 +20,9 @@ from portal.security import limits
 
 log = logging.getLogger(__name__)
 
+# PostgreSQL's words for it: deadlock detected, serialization failure.
+_IN_EACH_OTHERS_WAY = ("40P01", "40001")
+
 
 def init_app(app: Flask) -> None:
     """Answer every failure with a page that says what to do."""
@@ -84,6 +87,13 @@ def _unreadable(_error: DataError) -> ResponseReturnValue:
 
 def _database_away(error: OperationalError) -> ResponseReturnValue:
     db.session.rollback()
+    if getattr(error.orig, "sqlstate", "") in _IN_EACH_OTHERS_WAY:
+        return _page(
+            409,
+            _("Somebody else was faster"),
+            _("Somebody changed the same thing at the same moment."),
+            _("Go back, look again, and try once more."),
+        ), 409
     log.error("database unavailable: %s", type(error.orig).__name__, exc_info=error)
     return _bare(503), 503, {"Retry-After": "5"}
 
