@@ -112,9 +112,12 @@ def _in_postgresql(url: str) -> str | None:
 
 
 def without_password(text: str, url: str) -> str:
-    """Blank the password of a database URL wherever it stands in a text."""
-    found = re.match(r"[a-z+]+://[^/@]*?:([^/]*)@", url)
-    return text.replace(found[1], "***") if found and found[1] else text
+    """Blank the passwords of a database URL wherever they stand in a text."""
+    found = re.findall(r"^[a-z+]+://[^/@]*?:([^/]*)@", url)
+    found += re.findall(r"[?&](?:ssl)?password=([^&]*)", url)
+    for password in filter(None, found):
+        text = text.replace(password, "***")
+    return text
 
 
 @cache

@@ -88,7 +88,15 @@ def levels_grantable(by: User) -> list[AccessLevel]:
 def edit_level(
     level: AccessLevel | None, *, name: str, rank: int, description: str, by: User
 ) -> AccessLevel:
-    """Make an access level (None) or change one. The database refuses a name or rank twice."""
+    """Make an access level (None) or change one. The database refuses a name or rank twice.
+
+    Raises:
+        StepRefused: it is above what the editor's roles may give, before or after: by moving
+            a level down, one could give what one may not.
+    """
+    if level is not None:
+        authority.must_be_granted(by, level)
+    authority.must_be_granted(by, AccessLevel(name=name, rank=rank))
     before = {"name": level.name, "rank": level.rank} if level else None
     after = {"name": name, "rank": rank}
     if level is None:
@@ -103,8 +111,10 @@ def remove_level(level: AccessLevel, *, by: User) -> None:
     """Remove an access level that nobody has and nothing requires.
 
     Raises:
-        StepRefused: it is in use; the sentence says by how many.
+        StepRefused: it is in use; the sentence says by how many; it is above what the
+            editor's roles may give.
     """
+    authority.must_be_granted(by, level)
     uses = _uses(level)
     if uses:
         raise StepRefused(

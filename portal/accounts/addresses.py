@@ -7,6 +7,7 @@ import unicodedata
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 
+from portal.accounts import canonical
 from portal.errors import StepRefused
 
 
@@ -19,6 +20,8 @@ def checked(typed: str) -> str:
         StepRefused: with the sentence that says what an address looks like.
     """
     refused = StepRefused(_l("Enter an e-mail address like name@example.org."))
+    if len(typed) > canonical.LONGEST_ADDRESS:
+        raise refused
     address = unicodedata.normalize("NFC", typed.strip())
     if len(address) > 254 or address.count("@") != 1:
         raise refused

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask_babel import lazy_gettext as _l
 
+from portal.accounts.permissions import Permission
 from portal.errors import StepRefused
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ def must_outrank(by: User | None, user: User) -> None:
 
 
 def may_grant(by: User | None, level: AccessLevel) -> bool:
-    """Whether one of the giver's roles reaches up to this access level."""
-    if by is None:
+    """Whether one of the giver's roles reaches up to this access level.
+
+    Administrators may give every level: they make the levels and say what roles reach up to.
+    """
+    if by is None or by.may(Permission.ADMINISTER):
         return True
     return any(role.grants_up_to and role.grants_up_to.opens(level) for role in by.roles)
 

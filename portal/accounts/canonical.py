@@ -8,13 +8,19 @@ import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
 
+# Normalising costs the square of a run of combining signs (seconds for 30,000): nothing
+# that is longer than what it stands for could be is normalised at all.
+LONGEST_ADDRESS = 320
+LONGEST_USERNAME = 128
+LONGEST_NAME = 600
+
 
 def email(address: str) -> str:
     """The spelling under which an address is unique: NFC, lower case, ASCII domain.
 
     Anything that is no address comes back folded, so that looking it up finds nobody.
     """
-    folded = unicodedata.normalize("NFC", address.strip())
+    folded = unicodedata.normalize("NFC", address.strip()[:LONGEST_ADDRESS])
     try:
         parts = validate_email(
             folded,
@@ -29,7 +35,7 @@ def email(address: str) -> str:
 
 def username(name: str) -> str:
     """The spelling under which a username is unique: NFKC, case folded."""
-    return unicodedata.normalize("NFKC", name.strip()).casefold()
+    return unicodedata.normalize("NFKC", name.strip()[:LONGEST_USERNAME]).casefold()
 
 
 def search_text(*parts: str) -> str:
@@ -39,4 +45,5 @@ def search_text(*parts: str) -> str:
 
 def search_term(typed: str) -> str:
     """What somebody typed into a search box, as the searchable text is spelled."""
-    return " ".join(unicodedata.normalize("NFKC", typed.replace("\0", "")).casefold().split())
+    plain = typed[:LONGEST_NAME].replace("\0", "")
+    return " ".join(unicodedata.normalize("NFKC", plain).casefold().split())

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal import audit
-from portal.accounts import canonical
+from portal.accounts import canonical, usernames
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db
@@ -107,17 +107,12 @@ def change_username(user: User, *, username: str) -> None:
     _must_be_open(user)
     taken = select(User.id).filter_by(username_canonical=canonical.username(username))
     if db.session.scalar(taken.where(User.id != user.id)) is not None:
-        raise username_taken()
+        raise usernames.username_taken()
     old = user.username or ""
     user.username = username
     audit.record(Action.USERNAME_CHANGED, about=user, by=user)
     db.session.flush()
     outbox.post(messages.username_changed(user, old))
-
-
-def username_taken() -> StepRefused:
-    """What somebody reads who asks for a name that another account has."""
-    return StepRefused(_l("This username is taken. Choose another one."), field="username")
 
 
 def find_by_identity(identity: str) -> User | None:

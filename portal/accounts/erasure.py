@@ -29,9 +29,16 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
         return
     must_be_erasable(user, by=by)
 
-    was_confirmed, email = user.confirmed_at is not None, user.email
-    if tell and was_confirmed and email:
-        outbox.post(messages.erased(to=email, full_name=user.full_name, language=user.language))
+    outbox.forget(user)
+    if tell and user.confirmed_at is not None and user.email is not None:
+        outbox.post(
+            messages.erased(
+                to=user.email,
+                full_name=user.full_name,
+                language=user.language,
+                time_zone=user.time_zone,
+            )
+        )
     audit.record(Action.ERASED, about=user, by=by)
     notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
     user.erased_at = clock.now()

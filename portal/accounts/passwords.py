@@ -19,6 +19,8 @@ from zxcvbn import zxcvbn
 from portal import settings
 
 MAXIMUM = 128
+LONGEST_WORD = 320  # of what a person's own words may cost
+LONGEST = 4 * MAXIMUM  # as typed: room for four signs to a character
 
 # zxcvbn's time grows fast with length (4 s for 69 characters); this much is judged.
 _JUDGED = 24
@@ -35,7 +37,8 @@ class Personal:
     def words(self) -> list[str]:
         """Their parts of three characters and more, spelled as passwords are, and folded."""
         name, username, email = (
-            normalize(part).casefold() for part in (self.full_name, self.username, self.email)
+            normalize(part[:LONGEST_WORD]).casefold()
+            for part in (self.full_name, self.username, self.email)
         )
         parts = re.split(r"[\s@._+-]+", f"{name} {username} {email}")
         whole = (name, username, email, email.partition("@")[0])
@@ -52,8 +55,12 @@ class Rule:
 
 
 def normalize(password: str) -> str:
-    """The spelling that is judged and hashed: NFKC (NIST SP 800-63B-4, 3.1.1.2)."""
-    return unicodedata.normalize("NFKC", password)
+    """The spelling that is judged and hashed: NFKC (NIST SP 800-63B-4, 3.1.1.2).
+
+    What is far too long to be a password comes back as it is, to be refused for its length:
+    normalising costs the square of a run of combining signs.
+    """
+    return unicodedata.normalize("NFKC", password) if len(password) <= LONGEST else password
 
 
 def rules() -> list[Rule]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal import audit, clock, links
 from portal.accounts import canonical
 from portal.accounts.user import Communication, Status, User
+from portal.accounts.usernames import username_taken
 from portal.audit import Action
 from portal.database import db
+from portal.errors import StepRefused
 from portal.mail import messages, outbox
 
 
@@ -49,7 +52,7 @@ def register(application: Application) -> User | None:
     """
     owner = _owner_of_address(application.email)
     if owner is not None:
-        return _register_again(owner, application)
+        return _register_again(owner)
     if _is_username_taken(application.username):
         _tell_username_is_taken(application)
         return None
@@ -75,17 +78,28 @@ def register(application: Application) -> User | None:
     return user
 
 
-def _register_again(owner: User, application: Application) -> User | None:
+def correct(user: User, *, full_name: str, username: str, reason: str) -> None:
+    """Take what the owner of the address says of themselves, in place of what was filled in.
+
+    Raises:
+        StepRefused: the account is confirmed already; the username is taken.
+        sqlalchemy.exc.IntegrityError: at the flush, when somebody took it at the same moment.
+    """
+    if user.status is not Status.UNCONFIRMED:
+        raise StepRefused(_l("This account is confirmed already."))
+    if canonical.username(username) != user.username_canonical and _is_username_taken(username):
+        raise username_taken()
+    user.full_name, user.username, user.reason = full_name, username, reason
+    db.session.flush()
+
+
+def _register_again(owner: User) -> User | None:
     if owner.status is not Status.UNCONFIRMED:
         outbox.post(messages.already_registered(owner))
         return None
-    # Nobody owns this account yet: what was filled in last is as good as what was first.
+    # Nobody owns this account yet, so neither application counts for more than the other:
+    # whoever confirms the address sees what was filled in first, and corrects it.
     owner.password = None
-    owner.full_name, owner.language = application.full_name, application.language
-    owner.communication, owner.reason = application.communication.value, application.reason
-    owner.terms_version, owner.terms_accepted_at = application.terms_version, clock.now()
-    if not _is_username_taken(application.username):
-        owner.username = application.username
     owner.confirmation_mailed_at = clock.now()
     audit.record(Action.REGISTERED_AGAIN, about=owner)
     outbox.post(messages.confirmation_again(owner))

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from portal import clock
 from portal.accounts import directory
-from portal.accounts.roles import Permission, staff_with
+from portal.accounts.permissions import Permission
+from portal.accounts.roles import staff_with
 from portal.accounts.user import Status, User
 from portal.database import db
 from portal.mail import messages, outbox

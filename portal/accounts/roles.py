@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import lazy_gettext as _l
 from flask_security.core import RoleMixin
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import audit
 from portal.accounts import authority
+from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User, users_roles
 from portal.audit import Action
 from portal.database import Model, db
@@ -21,25 +21,6 @@ from portal.errors import StepRefused
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
 
-
-class Permission(StrEnum):
-    """What a role may allow."""
-
-    REVIEW = "review"
-    MANAGE = "manage"
-    ADMINISTER = "administer"
-
-    @property
-    def label(self) -> Any:
-        """What it allows, in words."""
-        return _PERMISSION_LABELS[self]
-
-
-_PERMISSION_LABELS = {
-    Permission.REVIEW: _l("See registrations and accounts, approve, reject, resend confirmations"),
-    Permission.MANAGE: _l("Suspend, reinstate, edit levels and agents, read mail and audit trail"),
-    Permission.ADMINISTER: _l("Edit roles and settings"),
-}
 
 ADMINISTRATOR = "administrator"
 
@@ -123,11 +104,16 @@ def edit_role(
     """Change what a role may do. Names and ranks stay, because people hold them.
 
     Raises:
-        StepRefused: it is the editor's own role, or one above it; the administrator role
-            would no longer administer.
+        StepRefused: it is the editor's own role, or one above it; it would allow what the
+            editor may not do or give; the administrator role would no longer administer.
     """
     chosen = sorted({Permission(permission).value for permission in permissions})
     must_be_editable(role, by=by)
+    added = set(chosen) - set(role.permissions)
+    if not all(by.may(Permission(permission)) for permission in added):
+        raise StepRefused(_l("You cannot allow a role what you may not do yourself."))
+    if grants_up_to is not None and grants_up_to is not role.grants_up_to:
+        authority.must_be_granted(by, grants_up_to)
     if role.name == ADMINISTRATOR and Permission.ADMINISTER.value not in chosen:
         raise StepRefused(_l("The administrator role must keep its permission to administer."))
     before = {

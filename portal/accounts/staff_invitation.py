@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import audit, clock
-from portal.accounts import access, canonical
+from portal.accounts import access, canonical, usernames
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.audit import Action
@@ -126,9 +126,24 @@ def accept(
         roles=[invitation.role],
     )
     invitation.used_at = now
+    _let_others_expire(invitation)
     db.session.add(user)
     audit.record(Action.STAFF_JOINED, about=user, by=user, role=invitation.role.name)
     return user
+
+
+def _let_others_expire(used: StaffInvitation) -> None:
+    """End every open link for anybody to this role: what it was for is done."""
+    db.session.execute(
+        update(StaffInvitation)
+        .where(
+            StaffInvitation.id != used.id,
+            StaffInvitation.role_id == used.role_id,
+            StaffInvitation.email == "",
+            StaffInvitation.used_at.is_(None),
+        )
+        .values(expires_at=clock.now())
+    )
 
 
 def _must_be_free(email: str, username: str) -> None:
@@ -137,7 +152,7 @@ def _must_be_free(email: str, username: str) -> None:
     if db.session.scalar(
         select(User.id).filter_by(username_canonical=canonical.username(username))
     ):
-        raise StepRefused(_l("This username is taken. Choose another one."), field="username")
+        raise usernames.username_taken()
 
 
 def _hash(token: str) -> str:

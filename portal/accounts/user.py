@@ -29,7 +29,8 @@ from portal.database import Base, Model, UtcDateTime, folded
 
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
-    from portal.accounts.roles import Permission, Role
+    from portal.accounts.permissions import Permission
+    from portal.accounts.roles import Role
 
 
 class Status(StrEnum):

@@ -93,3 +93,8 @@ def checked(typed: str) -> str:
     if name in RESERVED:
         raise StepRefused(_l("This username is reserved. Choose another one."))
     return name
+
+
+def username_taken() -> StepRefused:
+    """What somebody reads who asks for a name that another account has."""
+    return StepRefused(_l("This username is taken. Choose another one."), field="username")

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import audit
+from portal.accounts import authority
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import Status, User
 from portal.audit import Action
@@ -76,9 +77,12 @@ def edit_agent(
     """Add an agent or app (None) or change one. The database refuses a name twice.
 
     Raises:
-        StepRefused: its address is not an absolute http or https address.
+        StepRefused: its address is not an absolute http or https address; it requires, or
+            would require, a level above what the editor's roles may give.
     """
     must_be_web_address(url)
+    for level in {access_level, agent.access_level if agent else access_level}:
+        authority.must_be_granted(by, level)
     before = _facts(agent) if agent else None
     if agent is None:
         agent = Agent()
@@ -90,7 +94,12 @@ def edit_agent(
 
 
 def remove_agent(agent: Agent, *, by: User) -> None:
-    """Take an agent or app out of the catalogue."""
+    """Take an agent or app out of the catalogue.
+
+    Raises:
+        StepRefused: it requires a level above what the editor's roles may give.
+    """
+    authority.must_be_granted(by, agent.access_level)
     audit.record(Action.AGENT_REMOVED, by=by, before=_facts(agent))
     db.session.delete(agent)
 

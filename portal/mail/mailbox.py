@@ -20,8 +20,17 @@ from portal.database import UtcDateTime, db, transaction
 KEPT = timedelta(days=1)
 
 # What a proxy in front of us would add. Through one, the mailbox is open to others.
-FORWARDING_HEADERS = ("forwarded", "x-real-ip", "via")
-FORWARDING_PREFIX = "x-forwarded-"
+FORWARDING_HEADERS = (
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-envoy-external-address",
+)
+FORWARDING_PREFIXES = ("x-forwarded-", "x-original-")
 
 
 class CapturedMail(db.Model):
@@ -75,7 +84,7 @@ class EmailBackend(BaseEmailBackend):
 def available(request: Request) -> bool:
     """Whether this request may see the mailbox: only from this very machine, through no proxy."""
     return settings.current().mailbox_enabled and not any(
-        name.lower() in FORWARDING_HEADERS or name.lower().startswith(FORWARDING_PREFIX)
+        name.lower() in FORWARDING_HEADERS or name.lower().startswith(FORWARDING_PREFIXES)
         for name, _value in request.headers
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
 from portal import links
-from portal.accounts import canonical, confirmation
+from portal.accounts import canonical, confirmation, registration
 from portal.accounts.passwords import Personal
 from portal.accounts.user import Status, User
 from portal.database import db, locked, transaction
@@ -16,11 +18,19 @@ from portal.errors import StepRefused
 from portal.links import LinkState, Reading
 from portal.mail import outbox
 from portal.pages import pages
-from portal.pages.registration import MAILED_TO, REGISTERED_HERE
+from portal.pages.doors import committed
 from portal.pages.shell import password_rules
 from portal.security import limits
-from portal.security.forms import NewPassword, PortalForm, email_field
-from portal.security.passwords import hashed, personal_of
+from portal.security.forms import (
+    NewPassword,
+    PortalForm,
+    email_field,
+    full_name_field,
+    reason_field,
+    username_field,
+)
+from portal.security.passwords import hashed
+from portal.security.sessions import MAILED_TO, REGISTERED_HERE
 
 
 class ResendForm(PortalForm):
@@ -34,15 +44,24 @@ class ConfirmForm(PortalForm):
 
 
 class ConfirmWithPasswordForm(NewPassword, PortalForm):
-    """The same, with a password: this is not the browser that registered."""
+    """The same from another browser: with a password, and with what was filled in to correct."""
+
+    full_name = full_name_field()
+    username = username_field()
+    reason = reason_field()
 
     def __init__(self, user: User) -> None:
-        super().__init__()
-        self._user = user
+        filled_in = {"full_name": user.full_name, "username": user.username, "reason": user.reason}
+        super().__init__(data=filled_in)
+        self._email = user.email or ""
 
     def personal(self) -> Personal:
         """The person whose account it is."""
-        return personal_of(self._user)
+        return Personal(
+            full_name=self.full_name.data or "",
+            username=self.username.data or "",
+            email=self._email,
+        )
 
 
 @pages.route("/confirm", methods=["GET", "POST"])
@@ -73,7 +92,7 @@ def confirm(token: str) -> ResponseReturnValue:
     form = ConfirmWithPasswordForm(user) if ask_password else ConfirmForm()
     if form.validate_on_submit():
         try:
-            first = _confirm(user.id, hashed(form.password.data or "") if ask_password else None)
+            first = _confirm(user.id, form)
         except StepRefused as refused:
             form.refuse(refused)
         else:
@@ -104,14 +123,36 @@ def _nothing_to_press(state: str) -> ResponseReturnValue:
     ), 200 if state == "used" else 400
 
 
-def _confirm(user_id: int, password_hash: str | None) -> bool:
+def _confirm(user_id: int, form: ConfirmForm | ConfirmWithPasswordForm) -> bool:
     """Confirm, unless somebody did meanwhile: then it is their password that counts."""
-    with transaction():
-        user = locked(User, user_id)
-        if user is None or user.confirmed_at is not None:
-            return False
-        confirmation.note_confirmed(user, password_hash=password_hash)
-        return True
+    if isinstance(form, ConfirmForm):
+        return committed(lambda: _confirm_once(user_id))
+    password_hash = hashed(form.password.data or "")
+
+    def correct(user: User) -> None:
+        registration.correct(
+            user,
+            full_name=form.full_name.data or "",
+            username=form.username.data or "",
+            reason=form.reason.data or "",
+        )
+
+    return committed(lambda: _confirm_once(user_id, correct=correct, password_hash=password_hash))
+
+
+def _confirm_once(
+    user_id: int,
+    *,
+    correct: Callable[[User], None] | None = None,
+    password_hash: str | None = None,
+) -> bool:
+    user = locked(User, user_id)
+    if user is None or user.confirmed_at is not None:
+        return False
+    if correct is not None:
+        correct(user)
+    confirmation.note_confirmed(user, password_hash=password_hash)
+    return True
 
 
 def _must_choose_a_password(user: User) -> bool:

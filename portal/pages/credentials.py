@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from wtforms import PasswordField, ValidationError
 
 from portal import links
-from portal.accounts import credentials
+from portal.accounts import credentials, usernames
 from portal.accounts.passwords import Personal
 from portal.accounts.user import User
 from portal.database import locked, transaction
@@ -38,8 +38,7 @@ from portal.security.forms import (
     username_field,
 )
 from portal.security.passwords import hashed, is_password_of, personal_of
-
-RESET_ASKED_FOR = "reset_asked_for"
+from portal.security.sessions import RESET_ASKED_FOR
 
 
 class ForgotForm(PortalForm):
@@ -162,6 +161,7 @@ def change_password() -> ResponseReturnValue:
 
 @pages.route("/change-email", methods=["GET", "POST"])
 @limits.by_account
+@limits.by_typed_address
 def change_email() -> ResponseReturnValue:
     """Ask to move to another address: a link goes there, a notice to the old one."""
     form = ChangeEmailForm()
@@ -225,7 +225,7 @@ def change_username() -> ResponseReturnValue:
         except StepRefused as refused:
             form.refuse(refused)
         except IntegrityError:
-            form.refuse(credentials.username_taken())
+            form.refuse(usernames.username_taken())
         else:
             flash(_("Your username is changed."), "success")
             return redirect(url_for("pages.account"), 303)

@@ -33,10 +33,7 @@ from portal.security.forms import (
     username_field,
 )
 from portal.security.passwords import hashed
-
-# Under these keys the browser remembers what it registered; nobody else learns it.
-MAILED_TO = "mailed_to"
-REGISTERED_HERE = "registered_here"
+from portal.security.sessions import MAILED_TO, REGISTERED_HERE
 
 
 class RegistrationForm(NewPassword, PortalForm):

@@ -77,7 +77,8 @@ def _accept(token: str, form: SetupForm, password_hash: str) -> None:
         invitation,
         full_name=form.full_name.data or "",
         username=form.username.data or "",
-        email=form.email.data or "",
+        # An invitation to an address is for that address, whatever was typed.
+        email=invitation.email or form.email.data or "",
         password_hash=password_hash,
         language=str(get_locale()),
     )

@@ -13,7 +13,7 @@ from flask_login import current_user
 
 from portal import settings
 from portal.accounts import passwords
-from portal.accounts.roles import Permission
+from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User
 from portal.mail import mailbox
 from portal.pages import appearance

@@ -11,7 +11,16 @@ from flask import Flask
 from flask_security import Security
 from flask_wtf.csrf import CSRFProtect
 
-from portal.security import config, gate, headers, limits, proxy, sessions, wild_input
+from portal.security import (
+    config,
+    gate,
+    headers,
+    known_devices,
+    limits,
+    proxy,
+    sessions,
+    wild_input,
+)
 from portal.security.datastore import Accounts
 from portal.security.passwords import PortalPasswordUtil
 from portal.security.sign_in import SignInForm, VerifyForm
@@ -35,5 +44,6 @@ def init_app(app: Flask) -> None:
     )
     security.want_json(lambda _request: False)
     sessions.init_app(app)
+    known_devices.init_app(app)
     limits.init_app(app)
     headers.init_app(app)

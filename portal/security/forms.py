@@ -18,8 +18,10 @@ from portal.accounts.passwords import Personal
 from portal.accounts.user import Communication
 from portal.errors import StepRefused
 
-# Bidirectional overrides and isolates: they make a name read as another one (UTS 39).
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Signs without a shape are refused, but for the two joiners that some scripts are written with.
+_JOINERS = frozenset("\u200c\u200d")
+# Letters by name that show nothing (Hangul fillers); they make a name that nobody can see.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 class Translated(FlaskForm.Meta):
@@ -56,10 +58,11 @@ class PlainText:
         self.lines = lines
 
     def __call__(self, _form: Any, field: Field) -> None:
-        allowed = "\n\r\t\u2028\u2029" if self.lines else ""
+        allowed = _JOINERS | frozenset("\n\r\t\u2028\u2029" if self.lines else "")
         for character in field.data or "":
-            unseen = unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
-            if character not in allowed and (unseen or character in _BIDI):
+            # Cf holds the overrides that make a text read as another one (UTS 39).
+            unseen = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+            if character not in allowed and (unseen or character in _BLANK_LETTERS):
                 raise ValidationError(
                     _l("This contains a character that cannot be shown. Type it again.")
                 )

@@ -12,7 +12,7 @@ from flask import Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.accounts.roles import Permission
+from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User
 
 SIGNED_IN = frozenset({Status.PENDING, Status.REJECTED, Status.APPROVED})

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
 import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask.wrappers import Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 
 from portal import settings
-from portal.accounts import canonical
-from portal.security import sign_in
+from portal.accounts import canonical, credentials
+from portal.security import known_devices, sign_in
 
-limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+
+def network() -> str:
+    """Who is asking: an IPv4 address, or the /64 network that one IPv6 customer has whole."""
+    try:
+        address = ipaddress.ip_address(get_remote_address())
+    except ValueError:
+        return get_remote_address()
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+limiter = Limiter(key_func=network)
 
 
 def init_app(app: Flask) -> None:
@@ -72,7 +87,7 @@ def sign_in_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit failed sign-ins to one account from one client address; success costs nothing."""
     return limiter.shared_limit(
         lambda: settings.current().limits.sign_in_account,
-        key_func=lambda: f"{_tried_account()}-{get_remote_address()}",
+        key_func=lambda: f"{_tried_account()}-{network()}",
         methods=["POST"],
         scope="sign-in-account",
         deduct_when=_failed,
@@ -82,13 +97,15 @@ def sign_in_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
 def sign_in_by_account_anywhere(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit failed sign-ins to one account from all addresses together.
 
-    Looser than what one address may fail, so that no single stranger can lock somebody out.
+    Looser than what one address may fail, and not for a browser in which this account signed
+    in before: so strangers can slow each other down, and not keep the owner out (ASVS 6.1.1).
     """
     return limiter.shared_limit(
         lambda: settings.current().limits.sign_in_account_anywhere,
         key_func=_tried_account,
         methods=["POST"],
         scope="sign-in-account-anywhere",
+        exempt_when=lambda: known_devices.knows(_tried_account()),
         deduct_when=_failed,
     )(view)
 
@@ -104,12 +121,16 @@ def _succeeded(response: Response) -> bool:
 
 
 def _failed(response: Response) -> bool:
-    return not _succeeded(response)
+    return not _succeeded(response) and not current_user.is_authenticated
 
 
 def _tried_account() -> str:
-    typed = request.form.get("identity", "")[:400].strip()
-    return _digest(canonical.email(typed) if "@" in typed else canonical.username(typed))
+    """The account that is tried, the same by username and by e-mail; or what was typed."""
+    typed = request.form.get("identity", "").strip()
+    if "tried_account" not in g:
+        user = credentials.find_by_identity(typed)
+        g.tried_account = known_devices.mark(user.id) if user else _digest(typed[:400])
+    return str(g.tried_account)
 
 
 def _digest(text: str) -> str:

@@ -41,8 +41,8 @@ def hashed(password: str) -> str:
 
 def is_password_of(user: User, password: str) -> bool:
     """Whether this is the person's password. Costs what a hash costs, whatever the answer."""
-    spelled = passwords.normalize(password)[: passwords.MAXIMUM + 1]
+    spelled = passwords.normalize(password)
     if not user.password or len(spelled) > passwords.MAXIMUM:
-        hash_password(spelled)
+        hash_password(spelled[: passwords.MAXIMUM])
         return False
     return bool(verify_password(spelled, user.password))

@@ -7,11 +7,18 @@ from typing import Any
 
 from flask import Flask, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask_login import user_logged_out
 from flask_security.core import _user_loader
 from flask_security.signals import user_authenticated
 
 from portal import clock, settings
 from portal.accounts.user import User
+
+# What pages keep in a session about somebody who is not signed in: whom they mailed.
+MAILED_TO = "mailed_to"
+REGISTERED_HERE = "registered_here"
+RESET_ASKED_FOR = "reset_asked_for"
+LEFT_BEHIND = (MAILED_TO, REGISTERED_HERE, RESET_ASKED_FOR)
 
 
 class IdleSessions(SecureCookieSessionInterface):
@@ -29,6 +36,7 @@ def init_app(app: Flask) -> None:
     # Flask-Security's tokens would be a second way in, which nothing here needs.
     app.login_manager.request_loader(_nobody)  # type: ignore[attr-defined]
     user_authenticated.connect(_renew_with_each_request, app)
+    user_logged_out.connect(_forget_the_person, app)
 
 
 def _whose(session_id: str) -> User | None:
@@ -43,6 +51,11 @@ def _whose(session_id: str) -> User | None:
         return None
     user: User | None = _user_loader(uniquifier)
     return user
+
+
+def _forget_the_person(_app: Flask, **_about: Any) -> None:
+    for key in LEFT_BEHIND:
+        session.pop(key, None)
 
 
 def _nobody(_request: Any) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import request, url_for
+from flask import current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_security import views
 from flask_security.forms import LoginForm
 from flask_security.forms import VerifyForm as FlaskSecurityVerifyForm
 from werkzeug import Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
 from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField
 
 from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
+from portal.database import db
 from portal.security.forms import Translated
 from portal.security.redirects import local_target
 
@@ -30,7 +34,10 @@ _WHY_CLOSED = {
 
 def sign_in() -> ResponseReturnValue:
     """Flask-Security's sign-in page; where it leads is ours to decide."""
-    return _onward(views.login())
+    answer = views.login()
+    # It would write the sign-in down after the view, where a busy database is a bare 500.
+    db.session.commit()
+    return _onward(answer)
 
 
 def verify() -> ResponseReturnValue:
@@ -42,8 +49,24 @@ def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:
     """Lead to the page that was wanted, or home. A `next` that leads elsewhere is not followed."""
     if isinstance(answer, Response) and answer.status_code == 302:
         wanted = local_target(request.form.get("next")) or local_target(request.args.get("next"))
+        if wanted and _leads_out(wanted):
+            return render_template("pages/onward.html", url=wanted), {"Refresh": f"0; url={wanted}"}
         answer.location = wanted or url_for("pages.home")
     return answer
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a page of ours leads on to another site, as the door of an agent does.
+
+    Browsers follow a form to other sites only where the policy's `form-action` says so: the
+    way there has to begin anew, from a page.
+    """
+    inside = urlsplit(path).path.removeprefix(request.script_root)
+    try:
+        endpoint, _ = current_app.url_map.bind("").match(inside)
+    except (HTTPException, RoutingException):
+        return False
+    return bool(endpoint == "pages.open_agent")
 
 
 class SignInForm(LoginForm):
@@ -70,7 +93,7 @@ class SignInForm(LoginForm):
             if not password:
                 self.password.errors = [_l("Enter your password.")]
             return False
-        if len(password) > passwords.MAXIMUM or "\0" in typed + password:
+        if len(passwords.normalize(password)) > passwords.MAXIMUM or "\0" in typed + password:
             return self._refuse_generically()
 
         found = find_by_identity(typed.strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portal import revisions
 from portal.settings import Settings
 
 
@@ -34,5 +35,4 @@ def cautions(ours: Settings) -> list[str]:
 
 
 def _holds_password(url: str) -> bool:
-    user, at, _ = url.partition("://")[2].partition("@")
-    return bool(at) and ":" in user
+    return revisions.without_password(url, url) != url

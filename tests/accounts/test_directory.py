@@ -188,6 +188,6 @@ def test_erased_people_are_found_only_by_asking_for_them(people):
     with transaction():
         erase(db.session.merge(user), by=None)
 
-    assert directory.page(search="lovelace").rows == []
-    assert directory.page().rows == []
+    assert not directory.page(search="lovelace").rows
+    assert not directory.page().rows
     assert [found.id for found in directory.page(status=Status.ERASED).rows] == [user.id]

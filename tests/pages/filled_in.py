@@ -22,3 +22,9 @@ def registration(**changed: str) -> dict[str, str]:
 def new_password(password: str) -> dict[str, str]:
     """A new password, typed twice."""
     return {"password": password, "password_again": password}
+
+
+def confirmation(password: str, **changed: str) -> dict[str, str]:
+    """What somebody sends who confirms in another browser: corrections, and a password."""
+    owner = {"full_name": "Ada Lovelace", "username": "ada", "reason": ""}
+    return owner | new_password(password) | changed
