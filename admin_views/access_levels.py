@@ -11,7 +11,7 @@ from wtforms import IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 
 from admin_views.base import ID, StaffView, ask_for, back_to, current
-from portal.accounts import access
+from portal.accounts import access, authority
 from portal.accounts.access import AccessLevel
 from portal.pages.doors import me
 from portal.security.forms import PlainText, PortalForm, trimmed
@@ -64,7 +64,8 @@ class AccessLevels(StaffView):
     @expose("/")
     def index(self) -> str:
         """List the levels, lowest first."""
-        return self.render("admin/access_levels/index.html", levels=access.levels())
+        listed = [(level, authority.may_grant(me(), level)) for level in access.levels()]
+        return self.render("admin/access_levels/index.html", levels=listed)
 
     @expose("/new", methods=["GET", "POST"])
     def new(self) -> ResponseReturnValue:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from portal.accounts import access
+from portal.accounts.roles import Role
 from portal.audit import Action
 from portal.database import db
 from tests.admin_views.panel import entries, everything, words
@@ -50,11 +51,11 @@ def test_a_level_is_changed(manager, signed_in):
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [
-        ({"name": "guest", "rank": "99"}, "name", "This name is taken."),
+        ({"name": "guest", "rank": "29"}, "name", "This name is taken."),
         ({"name": "other", "rank": "20"}, "rank", "Another level has this rank."),
-        ({"name": "", "rank": "99"}, "name", "Enter a name."),
-        ({"name": "x" * 61, "rank": "99"}, "name", "Shorten this to 60 characters."),
-        ({"name": "a\0b", "rank": "99"}, "name", "cannot be shown"),
+        ({"name": "", "rank": "29"}, "name", "Enter a name."),
+        ({"name": "x" * 61, "rank": "29"}, "name", "Shorten this to 60 characters."),
+        ({"name": "a\0b", "rank": "29"}, "name", "cannot be shown"),
         ({"name": "other", "rank": "0"}, "rank", "Enter a number between 1 and"),
         ({"name": "other", "rank": "9" * 30}, "rank", "Enter a number between 1 and"),
         ({"name": "other", "rank": "many"}, "rank", "Not a valid integer"),
@@ -109,6 +110,26 @@ def test_a_level_that_came_into_use_at_the_last_moment_stays(
     assert answer.status_code == 409
     assert "Somebody changed this at the same moment." in words(answer)
     assert "guest" in names()
+
+
+def test_nobody_edits_a_level_above_what_their_role_gives(administrator, manager, signed_in):
+    role = db.session.scalars(db.select(Role).filter_by(name="manager")).one()
+    signed_in(administrator).submit(
+        f"/admin/roles/{role.id}",
+        permissions=["review", "manage"],
+        grants_up_to=level("standard").id,
+    )
+    path, browser = f"/admin/access-levels/{level('extended').id}", signed_in(manager)
+    before = everything()
+
+    page = browser.get("/admin/access-levels/").text
+    changed = browser.submit(path, name="extended", rank="15", description="")
+    removed = browser.submit(f"{path}/removal")
+
+    assert f'href="{path}"' not in page
+    assert f'href="/admin/access-levels/{level("standard").id}"' in page
+    assert (changed.status_code, removed.status_code) == (400, 409)
+    assert everything() == before
 
 
 def test_a_level_that_is_gone_has_no_page(manager, signed_in):
