@@ -192,15 +192,13 @@ def app(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
 @pytest.fixture
 def browser(app: Flask) -> Browser:
     """Somebody's browser; `new_browser` gives more of them."""
-    app.test_client_class = Browser
-    return app.test_client()
+    return a_browser(app)
 
 
 @pytest.fixture
 def new_browser(app: Flask) -> Callable[[], Browser]:
     """Browsers of other people, or of the same person elsewhere."""
-    app.test_client_class = Browser
-    return app.test_client
+    return lambda: a_browser(app)
 
 
 @pytest.fixture
@@ -231,6 +229,11 @@ def manager(people: People) -> Any:
 def administrator(people: People) -> Any:
     """A member of staff who may also edit roles."""
     return people.staff("administrator")
+
+
+def a_browser(site: Flask) -> Browser:
+    """A browser that has never been here."""
+    return Browser(site, site.response_class, use_cookies=True)
 
 
 def a_site(wanted: Settings) -> Flask:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -92,7 +93,7 @@ class Cluster:
 
 def _run(folder: Path, command: list[object]) -> None:
     """Run a server program as the user who may run it, and fail with what it said."""
-    identity = {}
+    identity: dict[str, Any] = {}
     if os.geteuid() == 0:
         postgres = pwd.getpwnam("postgres")
         identity = {

@@ -1,5 +1,7 @@
 """Nobody gives more than their role may give, by no way around (M11; architecture, section 3)."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -30,7 +32,13 @@ def test_a_level_within_reach_cannot_be_moved_above(manager):
 
 def test_an_agent_cannot_be_moved_between_levels_that_one_may_not_give(secret, manager):
     vault = an_agent("Vault", requires="secret")
-    facts = {"name": "Vault", "description": "", "url": vault.url, "kind": "app", "enabled": True}
+    facts: dict[str, Any] = {
+        "name": "Vault",
+        "description": "",
+        "url": vault.url,
+        "kind": "app",
+        "enabled": True,
+    }
 
     with pytest.raises(StepRefused, match="secret"):
         edit_agent(vault, **facts, access_level=level("guest"), by=manager)

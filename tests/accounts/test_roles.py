@@ -8,7 +8,8 @@ from sqlalchemy import select
 from portal.accounts import access, roles
 from portal.accounts.access import change_access_level
 from portal.accounts.approval import approve
-from portal.accounts.roles import Permission, Role, change_roles, edit_role
+from portal.accounts.permissions import Permission
+from portal.accounts.roles import Role, change_roles, edit_role
 from portal.accounts.suspension import suspend
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
