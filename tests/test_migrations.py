@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_references_are_kept_by_the_database(app, people):
 
 
 @contextmanager
-def another_site(folder: Path, url: str) -> Flask:
+def another_site(folder: Path, url: str) -> Iterator[Flask]:
     site = create_site(make_settings(folder, url))
     with site.app_context():
         yield site
