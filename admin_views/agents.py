@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired, Length, ValidationError
 
 from admin_views import parameters
 from admin_views.base import ID, StaffView, ask_for, back_to, chosen, current, listed
-from portal.accounts import access
+from portal.accounts import access, authority
 from portal.accounts.access import AccessLevel
 from portal.agents import catalogue, listing
 from portal.agents.catalogue import Agent
@@ -66,7 +66,9 @@ class AgentForm(PortalForm):
 
     def __init__(self, agent: Agent | None = None) -> None:
         super().__init__(obj=agent)
-        self.access_level_id.choices = choices((level.id, level.name) for level in access.levels())
+        self.access_level_id.choices = choices(
+            (level.id, level.name) for level in access.levels_grantable(me())
+        )
 
     def validate_url(self, field: StringField) -> None:
         """Nothing that a browser would run instead of open."""
@@ -89,7 +91,7 @@ class Agents(StaffView):
         """List agents and apps by name."""
         search = parameters.text("q")
         page = listed(lambda cursor: listing.page(search=search, cursor=cursor))
-        return self.render("admin/agents/index.html", page=page, search=search)
+        return self.render("admin/agents/index.html", page=page, search=search, may_edit=_may_edit)
 
     @expose("/new", methods=["GET", "POST"])
     def new(self) -> ResponseReturnValue:
@@ -132,3 +134,7 @@ class Agents(StaffView):
             return back_to(url_for(".index"))
         page = self.render("admin/agents/form.html", form=form, agent_id=agent_id)
         return page, 400 if form.errors else 200
+
+
+def _may_edit(agent: Agent) -> bool:
+    return authority.may_grant(me(), agent.access_level)

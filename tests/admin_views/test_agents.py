@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from portal.accounts.roles import Role
 from portal.agents.catalogue import Agent
 from portal.audit import Action
 from portal.database import db
@@ -105,6 +106,28 @@ def test_a_level_that_is_gone_is_refused(manager, signed_in):
     for wild in ("4711", "abc", "", "9" * 30):
         assert browser.submit(NEW, **filled_in(access_level_id=wild)).status_code == 400
     assert agents() == []
+
+
+def test_nobody_edits_an_agent_that_requires_more_than_their_role_gives(
+    administrator, manager, signed_in
+):
+    agent = an_agent(requires="extended")
+    role = db.session.scalars(select(Role).filter_by(name="manager")).one()
+    signed_in(administrator).submit(
+        f"/admin/roles/{role.id}",
+        permissions=["review", "manage"],
+        grants_up_to=level("standard").id,
+    )
+    path, browser = f"/admin/agents/{agent.id}", signed_in(manager)
+    before = everything()
+
+    assert f'href="{path}"' not in browser.get("/admin/agents/").text
+    assert browser.submit(path, **filled_in()).status_code == 400
+    assert (
+        browser.submit(NEW, **filled_in(access_level_id=agent.access_level_id)).status_code == 400
+    )
+    assert browser.submit(f"{path}/removal").status_code == 409
+    assert everything() == before
 
 
 def test_an_agent_is_removed_after_a_question(manager, signed_in):
