@@ -11,7 +11,7 @@ from playwright.sync_api import ViewportSize
 
 from portal.accounts.user import User
 from tests.browser.conftest import Window
-from tests.conftest import Browser
+from tests.conftest import Browser, a_browser
 from tests.people import person
 from tests.world import World
 
@@ -117,7 +117,7 @@ def _chosen(world: World) -> list[tuple[User, list[str]]]:
 
 def _pages_of(visitor: str, every: list[str], client: Browser) -> Iterator[str]:
     """The pages that are this visitor's to look at, so that each page is looked at once."""
-    stranger = client.application.test_client()
+    stranger = a_browser(client.application)
     for address in dict.fromkeys(every):
         if visitor in ("pending", "rejected"):
             mine = address == "/status"
