@@ -37,8 +37,10 @@ def init_app(app: Flask) -> None:
 
 def static_url(filename: str) -> str:
     """The address of one of our own files, with a mark of its content, to be kept for a year."""
-    path = Path(current_app.static_folder or "") / filename
-    return url_for("static", filename=filename, v=_mark(path, _changed(path)))
+    path = Path(current_app.static_folder or "") / filename if current_app.debug else None
+    changed_at = path.stat().st_mtime_ns if path and path.exists() else 0
+    # A list asks for it at every icon: made once, because files change with the program only.
+    return _marked_url(filename, current_app.static_folder, request.script_root, changed_at)
 
 
 def password_rules() -> list[tuple[str, str]]:
@@ -76,15 +78,11 @@ def _item(label: Any, endpoint: str, icon: str) -> MenuItem:
     return MenuItem(label, url_for(endpoint), icon, request.endpoint == endpoint)
 
 
-def _changed(path: Path) -> int:
-    if not current_app.debug:
-        return 0
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
 @lru_cache(maxsize=256)
-def _mark(path: Path, _changed_at: int) -> str:
+def _marked_url(filename: str, folder: str | None, _below: str, _changed_at: int) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+        content = (Path(folder or "") / filename).read_bytes()
+        mark = hashlib.sha256(content).hexdigest()[:10]
     except OSError:
-        return "missing"
+        mark = "missing"
+    return url_for("static", filename=filename, v=mark)
