@@ -18,6 +18,7 @@ from wtforms import DateField, Form, StringField
 from wtforms.validators import InputRequired
 
 from portal import i18n
+from portal.i18n.zones import zone_named
 from portal.settings import Secrets, Settings, Site
 from tests.i18n.catalogues import compile_into
 
@@ -403,7 +404,7 @@ def test_numbers_take_the_separators_of_the_language(
 
 
 def test_machines_read_moments_in_utc(in_the_app: Flask) -> None:
-    there = NOON.astimezone(i18n._time_zone("Asia/Kolkata"))
+    there = NOON.astimezone(zone_named("Asia/Kolkata"))
 
     assert i18n.machine_time(there) == "2026-07-23T12:05:30Z"
 

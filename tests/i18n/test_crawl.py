@@ -22,6 +22,7 @@ from portal.accounts.user import User
 from portal.database import db
 from portal.mail import messages
 from portal.security.limits import limiter
+from portal.settings import ROOT
 from tests.conftest import Browser, make_settings
 from tests.i18n import pseudo
 from tests.i18n.crawler import Page, untranslated
@@ -213,7 +214,7 @@ def _letters(world: World) -> list[Any]:
         "username_changed": messages.username_changed(user, "zkq"),
         "registrations_waiting": messages.registrations_waiting(user, 3, now),
     }
-    folders = Path(i18n.__file__).parent.parent / "templates" / "mail"
+    folders = ROOT / "templates" / "mail"
     assert set(written) == {path.name for path in folders.iterdir() if path.is_dir()}
     return list(written.values())
 

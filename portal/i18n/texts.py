@@ -1,0 +1,65 @@
+"""Texts: dates, times and numbers as the viewer reads them."""
+
+from datetime import datetime, timedelta
+
+import pytz
+from babel import Locale, dates, numbers
+from flask_babel import get_locale, get_timezone
+from flask_babel import gettext as _
+
+from portal import clock
+
+JUST_NOW = timedelta(seconds=45)
+
+
+def moment_text(moment: datetime | None) -> str:
+    """Date and time in the viewer's time zone, and which zone that is."""
+    if moment is None:
+        return ""
+    locale = get_locale()
+    there = _in_the_viewers_zone(moment)
+    date = dates.format_date(there, "long", locale=locale)
+    time = dates.format_time(there, "short", tzinfo=there.tzinfo, locale=locale)
+    both = str(dates.get_datetime_format("medium", locale=locale)).replace("'", "")
+    return f"{both.replace('{0}', time).replace('{1}', date)} {_zone_name(there, locale)}"
+
+
+def date_text(moment: datetime | None) -> str:
+    """The date of a moment in the viewer's time zone."""
+    if moment is None:
+        return ""
+    return dates.format_date(_in_the_viewers_zone(moment), "long", locale=get_locale())
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago a moment was, or how soon it comes, in words."""
+    if moment is None:
+        return ""
+    distance = moment - clock.now()
+    if abs(distance) < JUST_NOW:
+        return str(_("just now"))
+    return dates.format_timedelta(
+        distance, granularity="minute", add_direction=True, locale=get_locale()
+    )
+
+
+def number_text(number: float) -> str:
+    """A number with the separators of the viewer's language."""
+    return numbers.format_decimal(number, locale=get_locale())
+
+
+def machine_time(moment: datetime) -> str:
+    """A moment for the `datetime` attribute of a `<time>` element, in UTC."""
+    return moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _in_the_viewers_zone(moment: datetime) -> datetime:
+    return moment.astimezone(get_timezone())
+
+
+def _zone_name(there: datetime, locale: Locale | None) -> str:
+    """A short name such as CEST where the language has one, else the distance from Greenwich."""
+    short = dates.format_datetime(there, "z", tzinfo=there.tzinfo, locale=locale)
+    if short[0] not in "+-":
+        return short
+    return dates.format_datetime(there, "OOOO", tzinfo=there.tzinfo, locale=locale)
