@@ -7,8 +7,6 @@ import pytest
 from portal.accounts import addresses, canonical, usernames
 from portal.errors import StepRefused
 
-pytestmark = pytest.mark.usefixtures("app")
-
 
 @pytest.mark.parametrize(
     ("typed", "kept"),

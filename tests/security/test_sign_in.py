@@ -170,11 +170,14 @@ def leads_elsewhere(location):
     return not cleaned.startswith("/") or cleaned.startswith("//")
 
 
-@pytest.mark.parametrize("target", HOSTILE, ids=repr)
+@pytest.mark.parametrize("target", HOSTILE[:14], ids=repr)
 def test_the_way_back_after_signing_in_never_leaves_the_portal(
     browser, new_browser, a_user, target
 ):
-    """H: open redirect through `next`, in the address and in the form."""
+    """H: open redirect through `next`, in the address and in the form.
+
+    The function that decides meets all of them in test_redirects.py.
+    """
     a_user(approved=True, username="ada")
 
     for query, field in (({"next": target}, {}), ({}, {"next": target})):
