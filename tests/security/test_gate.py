@@ -150,7 +150,7 @@ def test_nobody_posts_where_they_may_not_look(site, browser, who):
 @pytest.mark.both_databases
 def test_looking_at_every_page_changes_no_row_whoever_looks(site, new_browser):
     """H: confirming on GET. Mail scanners, prefetching browsers and HEAD change nothing."""
-    kinds = ("visitor", "pending", "approved", "administrator")
+    kinds: tuple[str, ...] = ("visitor", "pending", "approved", "administrator")
     if db.engine.dialect.name == "postgresql":
         kinds = ("administrator",)  # who sees the most
     visitors = {who: arrive(new_browser(), site.people, who) for who in kinds}

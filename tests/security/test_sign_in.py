@@ -32,37 +32,38 @@ def test_username_and_address_both_sign_in_in_any_spelling(browser, a_user, iden
     assert browser.get("/").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("identity", "password"),
-    [
-        ("ada", "wrong"),
-        ("ada", PASSWORD.lower()),
-        ("ada", PASSWORD[:-1]),
-        ("ada", PASSWORD + " "),
-        ("ada", "x" * 129),
-        ("ada", "x" * 60_000),
-        ("ada", "\0"),
-        ("nobody", PASSWORD),
-        ("nobody@example.org", PASSWORD),
-        ("ada\0", PASSWORD),
-        ("%", PASSWORD),
-        ("' OR 1=1 --", PASSWORD),
-        ("@", PASSWORD),
-        ("ada@", PASSWORD),
-        ("a" * 400, PASSWORD),
-        ("a@" * 200, PASSWORD),
-        ("ada@" + "x." * 30_000, PASSWORD),
-    ],
-    ids=lambda value: repr(value[:12]),
-)
-def test_everything_that_does_not_match_gets_the_same_answer(browser, a_user, identity, password):
+# Nobody's name, or not the password.
+MISMATCHES = [
+    ("ada", "wrong"),
+    ("ada", PASSWORD.lower()),
+    ("ada", PASSWORD[:-1]),
+    ("ada", PASSWORD + " "),
+    ("ada", "x" * 129),
+    ("ada", "x" * 60_000),
+    ("ada", "\0"),
+    ("nobody", PASSWORD),
+    ("nobody@example.org", PASSWORD),
+    ("ada\0", PASSWORD),
+    ("%", PASSWORD),
+    ("' OR 1=1 --", PASSWORD),
+    ("@", PASSWORD),
+    ("ada@", PASSWORD),
+    ("a" * 400, PASSWORD),
+    ("a@" * 200, PASSWORD),
+    ("ada@" + "x." * 30_000, PASSWORD),
+]
+
+
+@pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
+def test_everything_that_does_not_match_gets_the_same_answer(browser, a_user):
     a_user(approved=True, username="ada", email="ada@example.org")
 
-    answer = sign_in(browser, identity, password)
+    for identity, password in MISMATCHES:
+        answer = sign_in(browser, identity, password)
+        assert answer.status_code in (200, 413), identity[:20]
+        if answer.status_code == 200:
+            assert GENERIC in answer.get_data(as_text=True), identity[:20]
 
-    assert answer.status_code in (200, 413)
-    if answer.status_code == 200:
-        assert GENERIC in answer.get_data(as_text=True)
     assert browser.get("/").status_code == 302
 
 
