@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask.wrappers import Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -105,7 +105,7 @@ def sign_in_by_account_anywhere(view: Callable[..., Any]) -> Callable[..., Any]:
         key_func=_tried_account,
         methods=["POST"],
         scope="sign-in-account-anywhere",
-        exempt_when=lambda: known_devices.knows(_tried_account()),
+        exempt_when=_is_known_here,
         deduct_when=_failed,
     )(view)
 
@@ -125,12 +125,19 @@ def _failed(response: Response) -> bool:
 
 
 def _tried_account() -> str:
-    """The account that is tried, the same by username and by e-mail; or what was typed."""
-    typed = request.form.get("identity", "").strip()
-    if "tried_account" not in g:
-        user = credentials.find_by_identity(typed)
-        g.tried_account = known_devices.mark(user.id) if user else _digest(typed[:400])
-    return str(g.tried_account)
+    """What was typed, in the one spelling of it that would find an account.
+
+    Not the account itself: that would tell strangers which names and addresses belong to one,
+    by the attempts that they have in common.
+    """
+    typed = request.form.get("identity", "").strip()[:320]
+    return _digest(canonical.email(typed) if "@" in typed else canonical.username(typed))
+
+
+def _is_known_here() -> bool:
+    """Whether the account that is tried signed in before in the browser that is asking."""
+    user = credentials.find_by_identity(request.form.get("identity", "").strip())
+    return user is not None and known_devices.knows(known_devices.mark(user.id))
 
 
 def _digest(text: str) -> str:

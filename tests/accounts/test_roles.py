@@ -12,11 +12,12 @@ from portal.accounts.permissions import Permission
 from portal.accounts.roles import Role, change_roles, edit_role
 from portal.accounts.suspension import suspend
 from portal.accounts.user import User
+from portal.agents import catalogue
 from portal.audit import Action, AuditEntry
 from portal.database import db, locked, transaction
 from portal.errors import StepRefused
 from tests.crowd import together
-from tests.people import level
+from tests.people import an_agent, level
 
 LADDER = ["person", "reviewer", "manager", "administrator"]
 
@@ -226,3 +227,20 @@ def test_a_level_in_use_is_not_removed_one_that_is_free_is(people, administrator
         access.remove_level(db.session.merge(made), by=administrator)
 
     assert "top" not in [each.name for each in access.levels()]
+
+
+def test_nobody_moves_a_level_or_an_agent_that_is_above_what_they_may_give(people, administrator):
+    """By moving `top` down, a manager could give it."""
+    with transaction():
+        access.edit_level(None, name="top", rank=99, description="", by=administrator)
+    agent = an_agent(requires="top")
+    manager = people.staff("manager")
+
+    for step in (
+        lambda: access.edit_level(level("top"), name="top", rank=5, description="", by=manager),
+        lambda: access.edit_level(None, name="new", rank=98, description="", by=manager),
+        lambda: access.remove_level(level("top"), by=manager),
+        lambda: catalogue.remove_agent(agent, by=manager),
+    ):
+        with pytest.raises(StepRefused, match="may not give"):
+            step()

@@ -394,3 +394,40 @@ def test_mail_goes_to_the_stored_address_whatever_spelling_was_typed(browser, a_
         resend(browser, "ADA@EXAMPLE.ORG")
 
     assert {mail.recipient for mail in outbox.waiting()} == {"ada@example.org"}
+
+
+def test_whoever_confirms_elsewhere_sees_and_corrects_what_was_filled_in(browser, new_browser):
+    """It may have been filled in by somebody else."""
+    register(browser, full_name="A. Squatter", username="squatter", reason="Let me in")
+    link, owner = the_link(), new_browser()
+    page = owner.get(link).get_data(as_text=True)
+    for known in ("A. Squatter", "squatter", "Let me in"):
+        assert known in page
+
+    owner.submit(
+        link, **filled_in.confirmation(OTHER_PASSWORD, username="Countess", reason="I teach.")
+    )
+
+    user = ada()
+    assert (user.full_name, user.username, user.reason) == ("Ada Lovelace", "countess", "I teach.")
+    owner.sign_in(Person("countess", OTHER_PASSWORD))
+
+
+def test_a_correction_obeys_the_rules_and_takes_nobodys_name(browser, new_browser, a_user):
+    a_user(approved=True, username="grace")
+    register(browser)
+    link, owner = the_link(), new_browser()
+
+    for wrong in ({"username": "GRACE"}, {"username": "admin"}, {"full_name": " "}):
+        answer = owner.submit(link, **filled_in.confirmation(OTHER_PASSWORD, **wrong))
+        assert answer.status_code == 400, wrong
+
+    assert (ada().status, ada().username) == (Status.UNCONFIRMED, "ada")
+
+
+def test_registering_again_changes_nothing_that_the_first_one_filled_in(browser, new_browser):
+    register(browser, reason="I teach.")
+
+    register(new_browser(), full_name="Somebody Else", username="other", reason="Spam")
+
+    assert (ada().full_name, ada().username, ada().reason) == ("Ada Lovelace", "ada", "I teach.")

@@ -221,3 +221,49 @@ def test_guesses_made_at_the_same_moment_all_count(app, new_browser, a_user):
 
     assert set(answers) <= {200, 429}
     assert try_to_sign_in(new_browser(), ada.username, PASSWORD).status_code == 429
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_spellings_count_alike_whether_or_not_anybody_has_the_name(browser, a_user, known):
+    """Else a stranger learns who has an account from what is limited and what is not (H)."""
+    if known:
+        a_user(approved=True, username="ada", email="ada@example.org")
+
+    by_name = [
+        try_to_sign_in(browser, name).status_code for name in ("ada", "ADA", "ａｄａ", "Ada")
+    ]
+    by_name += statuses(browser, "aDa", 2)
+    by_address = try_to_sign_in(browser, "ada@example.org").status_code
+
+    assert (by_name, by_address) == ([200] * 5 + [429], 200)
+
+
+@pytest.mark.settings(
+    PORTAL_LIMITS_SIGN_IN_ACCOUNT_ANYWHERE="6 per hour",
+    PORTAL_LIMITS_SIGN_IN_ADDRESS="1000 per minute",
+)
+def test_guessing_from_many_places_is_limited_and_keeps_no_owner_out(browser, new_browser, a_user):
+    """By account over all addresses together; a browser that was signed in before gets through."""
+    ada = person(a_user(approved=True))
+    browser.sign_in(ada)
+    browser.submit("/account", to="/logout")
+    stranger = new_browser()
+
+    guesses = [
+        try_to_sign_in(stranger, ada.username, at=f"203.0.113.{number}").status_code
+        for number in range(7)
+    ]
+
+    assert guesses == [200] * 6 + [429]
+    assert try_to_sign_in(browser, ada.username, ada.password).status_code == 302
+
+
+@pytest.mark.settings(PORTAL_LIMITS_SIGN_IN_ADDRESS="3 per minute")
+def test_one_customers_whole_ipv6_network_counts_as_one_address(browser):
+    same = [
+        try_to_sign_in(browser, f"somebody{n}", at=f"2001:db8:0:1::{n}").status_code
+        for n in range(4)
+    ]
+
+    assert same == [200, 200, 200, 429]
+    assert try_to_sign_in(browser, "somebody", at="2001:db8:0:2::1").status_code == 200

@@ -1,6 +1,7 @@
 """Signing in (M5, M6): username or e-mail, one answer for strangers, a safe way back (H)."""
 
 import base64
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import time_machine
 from portal.accounts.user import Status
 from portal.database import db
 from tests.pages import filled_in
-from tests.people import PASSWORD, person
+from tests.people import PASSWORD, an_agent, person
 
 GENERIC = "do not match"
 
@@ -311,3 +312,43 @@ def test_an_old_sign_in_page_still_works_after_hours(browser, a_user):
         answer = browser.post("/login", data=data)
 
     assert answer.status_code == 302
+
+
+def test_who_signs_in_on_the_way_to_an_agent_goes_on_from_a_page(browser, a_user):
+    """The policy's `form-action` holds through redirects: the way out begins anew."""
+    agent = an_agent(requires="standard")
+    a_user(approved=True, username="ada")
+    way = f"/agents/{agent.id}/open"
+
+    asked = browser.get(way)
+    page = sign_in(browser, "ada", path=asked.headers["Location"])
+
+    assert page.status_code == 200
+    assert page.headers["Refresh"] == f"0; url={way}"
+    assert f'href="{way}"' in page.get_data(as_text=True)
+    assert browser.get(way).headers["Location"] == agent.url
+
+
+def test_signing_out_leaves_nothing_of_what_was_mailed_to_whom(browser, a_user):
+    browser.submit("/reset", email="ada@example.org")
+    assert "ada@example.org" in browser.get("/reset/sent").get_data(as_text=True)
+
+    browser.sign_in(person(a_user(approved=True)))
+    browser.submit("/account", to="/logout")
+
+    assert "ada@example.org" not in browser.get("/reset/sent").get_data(as_text=True)
+
+
+@pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
+def test_long_runs_of_odd_signs_cost_no_time(browser):
+    """A run of combining signs kept a thread busy for seconds when it was normalised."""
+    token = browser.token("/login")
+
+    for sign in ("\u0301", "\u0323\u0307", "\ufdfa", "@", "a.", "ß"):
+        long = (sign * 20_000)[:20_000]
+        for path, name in (("/login", "identity"), ("/login", "password"), ("/reset", "email")):
+            fields = {"csrf_token": token, "identity": "ada", "password": "x", name: long}
+            started = time.process_time()
+            answer = browser.post(path, data=fields)
+            assert answer.status_code < 500
+            assert time.process_time() - started < 1, (repr(sign), path, name)
