@@ -11,7 +11,7 @@ from flask_admin import expose
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from wtforms import BooleanField, SelectField, TextAreaField, ValidationError
-from wtforms.validators import Length
+from wtforms.validators import InputRequired, Length
 
 from admin_views import parameters, wording
 from admin_views.base import chosen, listed, way_back
@@ -57,13 +57,17 @@ _TABS: dict[Tab, tuple[Any, Status, Order]] = {
 class ApprovalForm(PortalForm):
     """How far those who are approved get."""
 
-    level = SelectField(_l("Access level"), coerce=int)
+    level = SelectField(
+        _l("Access level"),
+        coerce=lambda chosen: int(chosen) if chosen else None,
+        validators=[InputRequired(_l("Choose an access level."))],
+    )
 
     def __init__(self) -> None:
         super().__init__()
-        self.level.choices = choices(
-            (level.id, level.name) for level in access.levels_grantable(me())
-        )
+        levels = [(level.id, level.name) for level in access.levels_grantable(me())]
+        # Nobody is let in at a level that nobody chose.
+        self.level.choices = choices([("", _l("Choose")), *levels] if len(levels) > 1 else levels)
 
 
 class RejectionForm(PortalForm):

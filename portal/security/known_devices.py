@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 
 def mark(user_id: int) -> str:
-    """What stands for an account, here and in the counters of limits."""
+    """What stands for an account in the cookie."""
     return f"account-{user_id}"
 
 

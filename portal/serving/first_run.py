@@ -51,9 +51,11 @@ def staff_link(site: Flask, *, email: str, username: str, role: str) -> str:
     """Make a one-time link to a staff account for one person.
 
     Raises:
-        Problem: the address or the username cannot be one; there is no such role.
+        Problem: the address or the username cannot be one, or has an account; there is no such
+            role.
     """
     from portal.accounts import addresses, usernames
+    from portal.accounts.credentials import find_by_identity
     from portal.errors import StepRefused
     from portal.serving.problems import Problem
 
@@ -62,4 +64,10 @@ def staff_link(site: Flask, *, email: str, username: str, role: str) -> str:
             email, username = addresses.checked(email), usernames.checked(username)
         except StepRefused as refusal:
             raise Problem(str(refusal)) from None
+        for name in (email, username):
+            if find_by_identity(name) is not None:
+                raise Problem(
+                    f"There is an account {name} already. Give it the role in the staff panel, "
+                    "under Accounts."
+                )
         return invitation(role=role, email=email, username=username)

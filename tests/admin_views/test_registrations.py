@@ -108,6 +108,18 @@ def test_a_long_list_is_read_page_by_page(a_user, reviewer, signed_in):
     assert 'name="q" value="person"' in second
 
 
+def test_nobody_is_approved_at_a_level_that_nobody_chose(a_user, reviewer, signed_in):
+    ada = a_user(confirmed=True)
+
+    answer = signed_in(reviewer).submit(
+        asked(APPROVAL, ada), to=APPROVAL, ids=ids_of(ada), level=""
+    )
+
+    assert answer.status_code == 400
+    assert "Choose an access level." in answer.get_data(as_text=True)
+    assert ada.approved_at is None
+
+
 def test_one_is_approved_at_the_level_chosen(a_user, reviewer, signed_in):
     ada = a_user(full_name="Ada", confirmed=True)
     browser = signed_in(reviewer)

@@ -44,6 +44,8 @@ def test_a_reviewer_approves_somebody_with_the_keyboard_alone(
     _tab_to(window, "Approve of Ada Lovelace")
     _enter(window)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Approve")
+    _tab_to(window, "Access level")
+    keyboard.press("g")  # guest
     _tab_to(window, "Approve", contains=True)
     _enter(window)
     expect(page.get_by_role("status").first).to_be_visible()

@@ -16,6 +16,17 @@ function focusErrorSummary() {
   });
 }
 
+/** A second click sends nothing: the first one is on its way. Coming back, the form can be sent again. */
+function sendOnce() {
+  const sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    if (sent.has(event.target)) event.preventDefault();
+    sent.add(event.target);
+  });
+  window.addEventListener("pageshow", () => all("form").forEach((form) => sent.delete(form)));
+}
+
 /** Show and hide a password; hidden again when the form is sent. */
 function revealPasswords() {
   for (const button of all("[data-reveal]")) {
@@ -172,4 +183,4 @@ function copyTexts() {
   }
 }
 
-for (const behaviour of [revealPasswords, liveRules, checkFields, countCharacters, tickRows, countDown, closeMenus, copyTexts, focusErrorSummary]) behaviour();
+for (const behaviour of [sendOnce, revealPasswords, liveRules, checkFields, countCharacters, tickRows, countDown, closeMenus, copyTexts, focusErrorSummary]) behaviour();
