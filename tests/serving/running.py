@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,10 @@ def running(folder: Path, *command: str, **options: Any) -> Iterator[Portal]:
         yield portal
     finally:
         for pid in (*portal.family(), process.pid):
-            if process.poll() is None or alive(pid):
-                os.kill(pid, signal.SIGKILL)
+            # One that is killed takes others with it, between a look and the next kill.
+            with suppress(ProcessLookupError):
+                if process.poll() is None or alive(pid):
+                    os.kill(pid, signal.SIGKILL)
         process.wait()
 
 
