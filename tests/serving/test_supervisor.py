@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from portal.settings import ROOT
@@ -59,8 +59,9 @@ def supervised(folder: Path, stop_within: float, *names: str) -> Iterator[subpro
         process.kill()
         process.wait()
         for pid in pids(folder):
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # its parent's end ends it too
+                if alive(pid):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def pids(folder: Path) -> list[int]:
