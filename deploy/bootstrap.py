@@ -166,7 +166,9 @@ def _packages(steps: Steps, stamps: Stamps, lock: Path) -> None:
         steps.note = "up to date"
         return
     count = sum(line[:1].isalnum() for line in lock.read_text("utf-8").splitlines())
-    arguments = ["install", "--require-hashes", "-r", lock]
+    # The lock names everything, so nothing is left to resolve: pip would look for the newest
+    # `coverage[toml]` where the lock names `coverage`, and refuse it for having no hash.
+    arguments = ["install", "--no-deps", "--require-hashes", "-r", lock]
     uv = shutil.which("uv")
     if uv:
         steps.progress("with uv")
