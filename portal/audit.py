@@ -26,6 +26,15 @@ class Action(StrEnum):
     CONFIRMED = "account.confirmed"
     APPROVED = "account.approved"
     REJECTED = "account.rejected"
+    DECISION_UNDONE = "account.decision_undone"
+    ASKED = "account.asked"
+    ANSWERED = "account.answered"
+    QUESTION_CLOSED = "account.question_closed"
+    WITHDRAWN = "account.withdrawn"
+    CONFIRMED_BY_HAND = "account.confirmed_by_hand"
+    NOT_ME = "account.not_me"
+    ADDRESS_CORRECTED = "account.address_corrected"
+    NOTED = "account.noted"
     REOPENED = "account.reopened"
     REASON_EDITED = "account.reason_edited"
     ACCESS_CHANGED = "account.access_changed"
@@ -47,6 +56,9 @@ class Action(StrEnum):
     AGENT_EDITED = "agent.edited"
     AGENT_REMOVED = "agent.removed"
     MAIL_RETRIED = "mail.retried"
+    TEXT_EDITED = "standard_text.edited"
+    TEXT_REMOVED = "standard_text.removed"
+    BULK_ASKED = "bulk.asked"
 
     @property
     def label(self) -> Any:
@@ -61,6 +73,15 @@ _LABELS = {
     Action.CONFIRMED: _l("Address confirmed"),
     Action.APPROVED: _l("Approved"),
     Action.REJECTED: _l("Rejected"),
+    Action.DECISION_UNDONE: _l("Decision undone"),
+    Action.ASKED: _l("Asked a question"),
+    Action.ANSWERED: _l("Answered the question"),
+    Action.QUESTION_CLOSED: _l("Question closed without an answer"),
+    Action.WITHDRAWN: _l("Registration withdrawn"),
+    Action.CONFIRMED_BY_HAND: _l("Address confirmed by hand"),
+    Action.NOT_ME: _l("The owner of the address said: this was not me"),
+    Action.ADDRESS_CORRECTED: _l("Address corrected before confirmation"),
+    Action.NOTED: _l("Note written"),
     Action.REOPENED: _l("Reopened"),
     Action.REASON_EDITED: _l("Reason for asking edited"),
     Action.ACCESS_CHANGED: _l("Access level changed"),
@@ -82,6 +103,9 @@ _LABELS = {
     Action.AGENT_EDITED: _l("Agent edited"),
     Action.AGENT_REMOVED: _l("Agent removed"),
     Action.MAIL_RETRIED: _l("Mail tried again"),
+    Action.TEXT_EDITED: _l("Standard text edited"),
+    Action.TEXT_REMOVED: _l("Standard text removed"),
+    Action.BULK_ASKED: _l("Step on many people asked for"),
 }
 
 

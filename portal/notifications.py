@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String, select, text, update
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ForeignKey, Index, String, inspect, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import clock
@@ -16,14 +17,37 @@ if TYPE_CHECKING:
     from portal.accounts.user import User
 
 
+_OPEN_FOR_ALL = "settled_at IS NULL AND for_id IS NULL"
+_OPEN_FOR_ONE = "settled_at IS NULL AND for_id IS NOT NULL"
+
+
 class Kind(StrEnum):
     """What there is to look at."""
 
     NEW_REGISTRATION = "new_registration"
+    ANSWER = "answer"
+    MENTION = "mention"
+    NOT_ME = "not_me"
+
+    @property
+    def label(self) -> Any:
+        """What it says to staff."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Kind.NEW_REGISTRATION: _l("New registration"),
+    Kind.ANSWER: _l("Answered a question"),
+    Kind.MENTION: _l("A colleague mentions you"),
+    Kind.NOT_ME: _l("Says that they did not register"),
+}
 
 
 class Notification(Model):
-    """Something staff should look at. Open until `settled_at` is set; one open of a kind each."""
+    """Something staff should look at. Open until `settled_at` is set; one open of a kind each.
+
+    It is for everybody who reviews, or for the one member of staff in `for_id`.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -32,8 +56,17 @@ class Notification(Model):
             "kind",
             "about_id",
             unique=True,
-            sqlite_where=text("settled_at IS NULL"),
-            postgresql_where=text("settled_at IS NULL"),
+            sqlite_where=text(_OPEN_FOR_ALL),
+            postgresql_where=text(_OPEN_FOR_ALL),
+        ),
+        Index(
+            "uq_notifications_open_for_one",
+            "for_id",
+            "kind",
+            "about_id",
+            unique=True,
+            sqlite_where=text(_OPEN_FOR_ONE),
+            postgresql_where=text(_OPEN_FOR_ONE),
         ),
         Index("ix_notifications_settled_at_raised_at", "settled_at", "raised_at"),
         Index("ix_notifications_about_id", "about_id"),
@@ -42,6 +75,7 @@ class Notification(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
     about_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    for_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
@@ -53,21 +87,16 @@ def raise_for(user: User, kind: Kind) -> Notification:
     """Put something about this person before the staff, in the caller's transaction."""
     notification = Notification(kind=kind.value, about=user, raised_at=clock.now())
     db.session.add(notification)
+    _forget_loaded(user)
     return notification
 
 
 def settle(user: User, kind: Kind, *, by: User | None) -> None:
     """Mark what is open of this kind about this person as done. Nothing open: nothing happens."""
-    db.session.flush()
-    db.session.execute(
-        update(Notification)
-        .where(
-            Notification.about_id == user.id,
-            Notification.kind == kind.value,
-            Notification.settled_at.is_(None),
-        )
-        .values(settled_at=clock.now(), settled_by_id=by.id if by else None)
-    )
+    for notification in user.open_notifications:
+        if notification.kind == kind.value and notification.settled_at is None:
+            notification.settled_at = clock.now()
+            notification.settled_by_id = by.id if by else None
 
 
 def unsettled(limit: int) -> list[Notification]:
@@ -75,8 +104,14 @@ def unsettled(limit: int) -> list[Notification]:
     return list(
         db.session.scalars(
             select(Notification)
-            .where(Notification.settled_at.is_(None))
+            .where(Notification.settled_at.is_(None), Notification.for_id.is_(None))
             .order_by(Notification.raised_at.desc(), Notification.id.desc())
             .limit(limit)
         ).unique()
     )
+
+
+def _forget_loaded(user: User) -> None:
+    """Let the list of what is open be read anew."""
+    if inspect(user).persistent:
+        db.session.expire(user, ["open_notifications"])

@@ -131,7 +131,10 @@ def _uses(level: AccessLevel) -> int:
     count = 0
     for mapper in Model.registry.mappers:
         for column in mapper.columns:
-            if any(key.column is AccessLevel.__table__.c.id for key in column.foreign_keys):
+            if any(
+                key.column is AccessLevel.__table__.c.id and key.ondelete == "RESTRICT"
+                for key in column.foreign_keys
+            ):
                 found = select(func.count()).where(column == level.id)
                 count += db.session.scalar(found) or 0
     return count

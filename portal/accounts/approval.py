@@ -12,8 +12,11 @@ from portal.accounts import authority
 from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
 from portal.database import db
+from portal.desk import decision, memory, question, review, traces
+from portal.desk.decision import Verdict
+from portal.desk.memory import Past
 from portal.errors import StepRefused, decided_by
-from portal.mail import messages, outbox
+from portal.mail import messages
 from portal.notifications import Kind
 
 if TYPE_CHECKING:
@@ -41,8 +44,8 @@ def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
     user.approved_at = clock.now()
     user.access_level = level
     audit.record(Action.APPROVED, about=user, by=by, level=level.name)
-    notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
-    outbox.post(messages.welcome(user))
+    _clear_the_desk(user, by=by)
+    decision.note(user, Verdict.APPROVED, by=by, level=level, letter=messages.welcome(user))
 
 
 def must_be_approvable(user: User, *, by: User | None) -> None:
@@ -82,9 +85,10 @@ def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) 
     user.rejected_at = clock.now()
     user.rejection_reason = reason
     audit.record(Action.REJECTED, about=user, by=by, reason=reason, told=tell)
-    notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
-    if tell:
-        outbox.post(messages.rejected(user, reason))
+    _clear_the_desk(user, by=by)
+    memory.remember(user, Past.REJECTED, reason=reason)
+    letter = messages.rejected(user, reason) if tell else None
+    decision.note(user, Verdict.REJECTED, by=by, letter=letter)
 
 
 def must_be_rejectable(user: User, *, by: User | None) -> None:
@@ -113,8 +117,10 @@ def reopen(user: User, *, by: User | None) -> None:
 
     user.rejected_at = None
     user.rejection_reason = ""
+    memory.take_back(user)
     audit.record(Action.REOPENED, about=user, by=by)
     if user.confirmed_at is not None:
+        review.of(user).wait()
         notifications.raise_for(user, Kind.NEW_REGISTRATION)
 
 
@@ -140,7 +146,14 @@ def edit_reason(user: User, *, reason: str) -> None:
     if user.status is not Status.PENDING:
         raise StepRefused(_l("Your registration is decided. The reason can no longer be edited."))
     user.reason = reason
+    traces.follow_words(user)
     audit.record(Action.REASON_EDITED, about=user, by=user)
+
+
+def _clear_the_desk(user: User, *, by: User | None) -> None:
+    question.close_open(user)
+    for kind in (Kind.NEW_REGISTRATION, Kind.ANSWER):
+        notifications.settle(user, kind, by=by)
 
 
 def _decided(user: User, sentence: Any) -> StepRefused:

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from portal import audit, clock, notifications, settings
 from portal.accounts.user import Status, User
 from portal.audit import Action
+from portal.desk import review
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 from portal.notifications import Kind
@@ -36,6 +37,7 @@ def note_confirmed(user: User, *, by: User | None = None, password_hash: str | N
         user.password = password_hash
     user.confirmed_at = clock.now()
     audit.record(Action.CONFIRMED, about=user, by=by or user)
+    review.of(user).wait()
     notifications.raise_for(user, Kind.NEW_REGISTRATION)
     outbox.post(messages.waiting(user))
 

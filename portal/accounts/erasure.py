@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from portal import audit, clock, notifications, settings
 from portal.accounts import authority
+from portal.accounts.code import MailedCode
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db
+from portal.desk import forgetting, memory
+from portal.desk.memory import Past
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 from portal.notifications import Kind
@@ -39,11 +42,16 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
                 time_zone=user.time_zone,
             )
         )
+    if _is_worth_remembering(user, by=by):
+        memory.remember(user, Past.ERASED)
     audit.record(Action.ERASED, about=user, by=by)
-    notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
+    for kind in Kind:
+        notifications.settle(user, kind, by=by)
     user.erased_at = clock.now()
     user.roles = []
     user.end_sessions()
+    forgetting.forget(user)
+    db.session.execute(delete(MailedCode).where(MailedCode.user_id == user.id))
     _forget(user)
 
 
@@ -83,6 +91,15 @@ def erase_unconfirmed(limit: int = 500) -> int:
     for user in overdue:
         erase(user, by=None)
     return len(overdue)
+
+
+def _is_worth_remembering(user: User, *, by: User | None) -> bool:
+    """Whether staff erase somebody who proved their address, and of whom no rejection tells.
+
+    Whoever erases themselves leaves nothing, and an unconfirmed address may be a stranger's.
+    """
+    by_staff = by is not None and by.id != user.id
+    return by_staff and user.confirmed_at is not None and user.rejected_at is None
 
 
 def _forget(user: User) -> None:

@@ -13,6 +13,7 @@ from portal.accounts.user import Communication, Status, User
 from portal.accounts.usernames import username_taken
 from portal.audit import Action
 from portal.database import db
+from portal.desk import review, traces
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 
@@ -30,6 +31,9 @@ class Application:
     communication: Communication
     reason: str
     terms_version: str
+    wished_level_id: int | None = None
+    network_address: str = ""
+    seconds_to_fill_in: int | None = None
 
 
 def register(application: Application) -> User | None:
@@ -74,6 +78,7 @@ def register(application: Application) -> User | None:
     db.session.add(user)
     audit.record(Action.REGISTERED, about=user, by=user, terms=application.terms_version)
     db.session.flush()
+    _lay_on_the_desk(user, application)
     outbox.post(messages.confirmation(user))
     return user
 
@@ -90,7 +95,18 @@ def correct(user: User, *, full_name: str, username: str, reason: str) -> None:
     if canonical.username(username) != user.username_canonical and _is_username_taken(username):
         raise username_taken()
     user.full_name, user.username, user.reason = full_name, username, reason
-    db.session.flush()
+    traces.follow_words(user)
+
+
+def _lay_on_the_desk(user: User, application: Application) -> None:
+    desk = review.of(user)
+    desk.wished_level_id = application.wished_level_id
+    desk.seconds_to_fill_in = application.seconds_to_fill_in
+    traces.leave(
+        user,
+        network_address=application.network_address,
+        seconds=application.seconds_to_fill_in,
+    )
 
 
 def _register_again(owner: User) -> User | None:

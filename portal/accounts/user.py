@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
     from portal.accounts.permissions import Permission
     from portal.accounts.roles import Role
+    from portal.desk.review import Review
+    from portal.notifications import Notification
 
 
 class Status(StrEnum):
@@ -172,6 +174,16 @@ class User(Model, UserMixin):
     access_level: Mapped[AccessLevel | None] = relationship("AccessLevel", lazy="joined")
     roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]
         "Role", secondary=users_roles, lazy="selectin"
+    )
+    # What the desk knows of the registration; see `portal.desk.review`.
+    review: Mapped[Review | None] = relationship(
+        "Review", back_populates="user", uselist=False, passive_deletes="all"
+    )
+    # What staff should look at about this person, until it is settled.
+    open_notifications: Mapped[list[Notification]] = relationship(
+        "Notification",
+        primaryjoin="and_(Notification.about_id == User.id, Notification.settled_at.is_(None))",
+        viewonly=True,
     )
 
     # Kept by Flask-Security at sign-in (M6).

@@ -28,15 +28,15 @@ def settle(ids: list[int], *, refused: Mapping[tuple[int, str], str], now: datet
         if now - mail.posted_at < STILL_ON_THEIR_WAY:
             continue
         error = refused.get((mail.user_id or 0, mail.kind))
-        posted_at, gives_up_at = mail.posted_at, mail.give_up_at
-        with clock.at(posted_at + _TAKES):
+        due_at, gives_up_at = mail.due_at, mail.give_up_at
+        with clock.at(due_at + _TAKES):
             held = lease.take(mail.id)
         assert held is not None, "nobody else can have a mail that was posted just now"
         if error is None:
-            with clock.at(posted_at + 2 * _TAKES):
+            with clock.at(due_at + 2 * _TAKES):
                 lease.mark_delivered(held)
         elif error.startswith(Trouble.REFUSED):
-            with clock.at(posted_at + 2 * _TAKES):
+            with clock.at(due_at + 2 * _TAKES):
                 lease.mark_failed(held, Never(*_parts(error)))
         else:
             with clock.at(gives_up_at):

@@ -30,6 +30,7 @@ class Message:
     text: str = field(repr=False)
     html: str = field(repr=False)
     user_id: int | None = None
+    ticket: str = ""
     expires_at: datetime | None = None
 
     def __post_init__(self) -> None:

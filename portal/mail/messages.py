@@ -74,6 +74,11 @@ def rejected(user: User, reason: str) -> Message:
     return _to(user, "rejected", reason=reason, link=links.absolute("pages.status"))
 
 
+def question(user: User, text: str) -> Message:
+    """Put a question of the staff to somebody whose registration they review."""
+    return _to(user, "question", text=text, link=links.absolute("pages.status"))
+
+
 def access_changed(user: User, before: str, after: str) -> Message:
     """Tell somebody that their access level changed, by the names of both."""
     return _to(

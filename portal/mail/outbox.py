@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from portal.accounts.user import User
 
 __all__ = [
+    "Channel",
     "Mail",
     "MailState",
     "Message",
@@ -47,6 +48,7 @@ __all__ = [
     "post",
     "post_nothing",
     "retry",
+    "take_back",
     "waiting",
 ]
 
@@ -82,6 +84,13 @@ _LABELS = {
 }
 
 
+class Channel(StrEnum):
+    """How something in the outbox leaves."""
+
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
@@ -99,6 +108,7 @@ class Mail(db.Model):
         _partial("ix_mails_delivered", "delivered_at", "id", where="delivered_at IS NOT NULL"),
         _partial("ix_mails_failed", "failed_at", "id", where="failed_at IS NOT NULL"),
         _partial("ix_mails_dropped", "dropped_at", "id", where="dropped_at IS NOT NULL"),
+        Index("uq_mails_ticket", "ticket", unique=True),
         Index("ix_mails_posted_at_id", "posted_at", "id"),
         Index("ix_mails_recipient_posted_at", "recipient", "posted_at"),
         Index("ix_mails_user_id_posted_at", "user_id", "posted_at"),
@@ -107,7 +117,11 @@ class Mail(db.Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     message_id: Mapped[str] = mapped_column(String(320), unique=True)
+    # What its link carries, so that a look at the link can be told to be of this letter.
+    ticket: Mapped[str | None] = mapped_column(String(32))
     kind: Mapped[str] = mapped_column(String(40))
+    # How it leaves: to a person as a letter, or to a program that listens as a signed request.
+    channel: Mapped[str] = mapped_column(String(8), default=Channel.MAIL.value)
     # None: a decoy, or somebody whose address is none of our business any more.
     recipient: Mapped[str | None] = mapped_column(String(254))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
@@ -126,6 +140,8 @@ class Mail(db.Model):
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When somebody did what its link is for.
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def state(self) -> MailState:
@@ -159,11 +175,24 @@ class Mail(db.Model):
         return f"{self.kind} #{self.id}"
 
 
-def post(message: Message) -> Mail:
-    """Put a finished message into the outbox, in the caller's transaction."""
+def post(message: Message, *, hold: timedelta = timedelta(0)) -> Mail:
+    """Put a finished message into the outbox, in the caller's transaction.
+
+    It leaves after `hold`, and until then `take_back` can stop it.
+    """
     mail = _row(message)
+    mail.due_at += hold
     db.session.add(mail)
     return mail
+
+
+def take_back(mail_id: int) -> bool:
+    """Drop a mail that no worker has taken up yet. Returns whether it was still there.
+
+    One conditional UPDATE, so that of a worker and somebody who changed their mind one wins.
+    """
+    unheld = (Mail.id == mail_id) & Mail.stands(MailState.WAITING)
+    return drop(unheld) == 1
 
 
 def post_nothing(like: str = "password_reset") -> None:
@@ -247,6 +276,7 @@ def _row(message: Message) -> Mail:
     return Mail(
         message_id=_new_message_id(),
         kind=message.kind,
+        ticket=message.ticket or None,
         recipient=message.to,
         user_id=message.user_id,
         language=message.language,

@@ -34,6 +34,7 @@ def write(
     time_zone: str = "",
     user_id: int | None = None,
     expires_at: datetime | None = None,
+    ticket: str = "",
     **context: object,
 ) -> Message:
     """Write one mail from `templates/mail/<kind>/`, in a language and a time zone."""
@@ -59,6 +60,7 @@ def write(
             html=_inliner().inline(_render(kind, "body.html", context, _isolated_html)),
             user_id=user_id,
             expires_at=expires_at,
+            ticket=ticket,
         )
 
 

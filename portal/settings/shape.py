@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from portal.settings.kinds import (
     address,
     address_or_nothing,
+    http_or_nothing,
     limit,
     one_line,
     one_of,
@@ -81,8 +82,30 @@ class Registration:
     """How long a new person has, and how often a mail may be asked for."""
 
     confirm_within_hours: int = whole(24, 1, 72)
+    code_within_minutes: int = whole(10, 1, 60)
+    code_tries: int = whole(5, 1, 20)
     resend_pause_seconds: int = whole(60, 0, 86400)
     erase_unconfirmed_after_hours: int = whole(72, 1, 8760)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """How staff and applicants work together on a registration."""
+
+    undo_seconds: int = whole(10, 0, 3600)
+    claim_lapses_after_seconds: int = whole(120, 30, 3600)
+    hasty_seconds: int = whole(3, 0, 60)
+    remind_applicant_after_days: int = whole(7, 1, 365)
+    close_question_after_days: int = whole(14, 1, 365)
+    overdue_after_hours: int = whole(48, 1, 8760)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Where a program is told what happens at the desk. No URL: nobody is told."""
+
+    url: str = http_or_nothing()
+    timeout_seconds: int = whole(10, 1, 60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +153,7 @@ class Secrets:
     password_salt: str = field(repr=False)
     outbox_key: str = field(repr=False)
     mail_password: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +170,8 @@ class Settings:
     mail: Mail = field(default_factory=Mail)
     server: Server = field(default_factory=Server)
     registration: Registration = field(default_factory=Registration)
+    desk: Desk = field(default_factory=Desk)
+    webhook: Webhook = field(default_factory=Webhook)
     passwords: Passwords = field(default_factory=Passwords)
     sessions: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)

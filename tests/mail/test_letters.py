@@ -61,6 +61,7 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "waiting": lambda: messages.waiting(user),
         "welcome": lambda: messages.welcome(user),
         "rejected": lambda: messages.rejected(user, reason),
+        "question": lambda: messages.question(user, "Which team do you work with?"),
         "access_changed": lambda: messages.access_changed(user, "standard", "extended"),
         "suspended": lambda: messages.suspended(user, reason),
         "reinstated": lambda: messages.reinstated(user),

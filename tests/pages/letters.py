@@ -25,7 +25,8 @@ def link_in_last_mail(to: str, kind: str) -> str:
 def kinds_to(address: str) -> list[str]:
     """The kinds of mail waiting for an address, oldest first."""
     db.session.expire_all()
-    return [mail.kind for mail in outbox.waiting() if mail.recipient == address]
+    posted = sorted(outbox.waiting(), key=lambda mail: mail.id)
+    return [mail.kind for mail in posted if mail.recipient == address]
 
 
 def texts_to(address: str) -> str:

@@ -1,0 +1,129 @@
+"""Decisions: who let somebody in or did not, when, and how long that had taken."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal import clock, settings
+from portal.database import Model, UtcDateTime, db
+from portal.desk import review
+from portal.mail import outbox
+from portal.mail.message import Message
+from portal.mail.outbox import Mail
+
+if TYPE_CHECKING:
+    from portal.accounts.access import AccessLevel
+    from portal.accounts.user import User
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+    @property
+    def label(self) -> Any:
+        """The word for it that staff read."""
+        return _LABELS[self]
+
+
+_LABELS = {Verdict.APPROVED: _l("Approved"), Verdict.REJECTED: _l("Rejected")}
+_STANDS = "undone_at IS NULL"
+
+
+class Decision(Model):
+    """One decision about one registration. It stands unless it was undone.
+
+    `waited_seconds` is what the applicant waited for the staff, the time that they themselves
+    took to answer questions left out.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('approved', 'rejected')", name="verdict"),
+        CheckConstraint("waited_seconds >= 0", name="waited"),
+        Index(
+            "ix_decisions_at_id",
+            "at",
+            "id",
+            sqlite_where=text(_STANDS),
+            postgresql_where=text(_STANDS),
+        ),
+        Index("ix_decisions_user_id_at", "user_id", "at"),
+        Index("ix_decisions_by_id_at", "by_id", "at"),
+        Index("ix_decisions_mail_id", "mail_id"),
+        Index("ix_decisions_level_id", "level_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    verdict: Mapped[str] = mapped_column(String(12))
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    waited_seconds: Mapped[int] = mapped_column(default=0)
+    level_id: Mapped[int | None] = mapped_column(
+        ForeignKey("access_levels.id", ondelete="SET NULL")
+    )
+    mail_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id", ondelete="SET NULL"))
+    undoable_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship("User", foreign_keys=[user_id], lazy="raise")
+    by: Mapped[User | None] = relationship("User", foreign_keys=[by_id], lazy="raise")
+    level: Mapped[AccessLevel | None] = relationship("AccessLevel", lazy="raise")
+    mail: Mapped[Mail | None] = relationship(Mail, lazy="select")
+
+    @classmethod
+    def stands(cls) -> Any:
+        """For a query: it was not undone."""
+        return cls.undone_at.is_(None)
+
+
+def note(
+    user: User,
+    verdict: Verdict,
+    *,
+    by: User | None,
+    level: AccessLevel | None = None,
+    letter: Message | None = None,
+) -> Decision:
+    """Write down a decision, close the review, and post its letter so that it can be undone.
+
+    The letter waits in the outbox for `desk.undo_seconds`, in which the decision can be taken
+    back as if it had never been (B4).
+    """
+    now = clock.now()
+    waits = review.of(user)
+    grace = timedelta(seconds=settings.current().desk.undo_seconds)
+    decision = Decision(
+        user=user,
+        verdict=verdict.value,
+        by=by,
+        at=now,
+        waiting_since=waits.waiting_since,
+        waited_seconds=int(waits.has_waited.total_seconds()),
+        level=level,
+        undoable_until=now + grace,
+        mail=outbox.post(letter, hold=grace) if letter else None,
+    )
+    db.session.add(decision)
+    waits.close()
+    return decision
+
+
+def last(user: User) -> Decision | None:
+    """The decision that stands about this person, if any."""
+    return db.session.scalars(
+        select(Decision)
+        .where(Decision.user_id == user.id, Decision.stands())
+        .order_by(Decision.at.desc(), Decision.id.desc())
+        .limit(1)
+    ).one_or_none()

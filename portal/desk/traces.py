@@ -1,0 +1,188 @@
+"""Traces: what a registration leaves behind by which another one can be told to be like it."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from disposable_email_domains import blocklist
+from sqlalchemy import ForeignKey, Index, String, delete
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal import settings
+from portal.database import Model, db, folded
+from portal.fingerprints import fingerprint
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+LENGTH = 253
+BANDS = 4  # of a reason's likeness: two that differ in a few words share at least one
+_SHINGLE = 3
+
+
+class Trace(StrEnum):
+    """What can be compared."""
+
+    DOMAIN = "domain"
+    THROWAWAY = "throwaway"
+    MAILBOX = "mailbox"
+    NETWORK = "network"
+    NAME = "name"
+    REASON = "reason"
+    HASTY = "hasty"
+    ADDRESS_FINGERPRINT = "address_print"
+    NAME_FINGERPRINT = "name_print"
+
+
+class RequestTrace(Model):
+    """One thing that a registration can be compared by. Gone with the person's data."""
+
+    __tablename__ = "request_traces"
+    __table_args__ = (Index("ix_request_traces_kind_value_user_id", "kind", "value", "user_id"),)
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    value: Mapped[str] = mapped_column(folded(LENGTH), primary_key=True)
+
+
+def leave(user: User, *, network_address: str = "", seconds: int | None = None) -> None:
+    """Note what a new registration can be compared by. The account has its id already."""
+    found = {
+        *_of_address(user.email_canonical or ""),
+        *_of_name(user.full_name),
+        *_of_reason(user.reason),
+        *_of_network(network_address),
+    }
+    if seconds is not None and seconds < settings.current().desk.hasty_seconds:
+        found.add((Trace.HASTY, ""))
+    _add(user, found)
+
+
+def follow_address(user: User) -> None:
+    """Compare by the address that the account has now."""
+    _replace(
+        user,
+        (Trace.DOMAIN, Trace.THROWAWAY, Trace.MAILBOX, Trace.ADDRESS_FINGERPRINT),
+        set(_of_address(user.email_canonical or "")),
+    )
+
+
+def follow_words(user: User) -> None:
+    """Compare by the name and the reason that the account has now."""
+    words = {*_of_name(user.full_name), *_of_reason(user.reason)}
+    _replace(user, (Trace.NAME, Trace.NAME_FINGERPRINT, Trace.REASON), words)
+
+
+def name_key(full_name: str) -> str:
+    """A spelling under which names that differ in order, case or accents are one."""
+    plain = unicodedata.normalize("NFKD", full_name[:600]).casefold()
+    letters = "".join(
+        sign if sign.isalnum() else " " for sign in plain if not unicodedata.combining(sign)
+    )
+    return " ".join(sorted(letters.split()))[:LENGTH]
+
+
+def mailbox_key(email_canonical: str) -> str:
+    """A spelling under which the many addresses of one mailbox are one: no tag, no dots."""
+    local, _, domain = email_canonical.rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '') or local}@{domain}"[:LENGTH]
+
+
+def domain_of(email_canonical: str) -> str:
+    """What stands after the @."""
+    return email_canonical.rpartition("@")[2][:LENGTH]
+
+
+def network_of(address: str) -> str:
+    """The neighbourhood of a network address: /24, or /56 in IPv6. Empty for a private one.
+
+    Many colleagues share a private network, so that being there together says nothing.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    if found.is_loopback or found.is_link_local or _is_private(found):
+        return ""
+    prefix = 24 if found.version == 4 else 56
+    return str(ipaddress.ip_network(f"{found}/{prefix}", strict=False))
+
+
+def likeness(text: str) -> list[str]:
+    """The bands of a text's simhash; texts that differ in few words share one.
+
+    Charikar's simhash over runs of three words: two hashes that differ in at most three of 64
+    bits agree in at least one of four bands (pigeonhole). Empty for a text of a few words.
+    """
+    words = re.findall(r"\w+", unicodedata.normalize("NFKC", text[:4000]).casefold())
+    if len(words) < _SHINGLE:
+        return []
+    sums = [0] * 64
+    for start in range(len(words) - _SHINGLE + 1):
+        shingle = " ".join(words[start : start + _SHINGLE])
+        bits = int.from_bytes(hashlib.blake2b(shingle.encode(), digest_size=8).digest(), "big")
+        for place in range(64):
+            sums[place] += 1 if bits >> place & 1 else -1
+    whole = sum(1 << place for place in range(64) if sums[place] > 0)
+    width = 64 // BANDS
+    mask = (1 << width) - 1
+    return [f"{band}:{whole >> band * width & mask:04x}" for band in range(BANDS)]
+
+
+def _of_address(email_canonical: str) -> Iterator[tuple[Trace, str]]:
+    if not email_canonical:
+        return
+    domain = domain_of(email_canonical)
+    yield Trace.DOMAIN, domain
+    if domain in blocklist:
+        yield Trace.THROWAWAY, domain
+    yield Trace.MAILBOX, mailbox_key(email_canonical)
+    yield Trace.ADDRESS_FINGERPRINT, fingerprint(mailbox_key(email_canonical), of="address")
+
+
+def _of_name(full_name: str) -> Iterator[tuple[Trace, str]]:
+    key = name_key(full_name)
+    if key:
+        yield Trace.NAME, key
+        yield Trace.NAME_FINGERPRINT, fingerprint(key, of="name")
+
+
+def _of_reason(reason: str) -> Iterator[tuple[Trace, str]]:
+    for band in likeness(reason):
+        yield Trace.REASON, band
+
+
+def _of_network(address: str) -> Iterator[tuple[Trace, str]]:
+    network = network_of(address)
+    if network:
+        yield Trace.NETWORK, network
+
+
+def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Not `is_private`, which counts the networks for documentation in.
+    networks = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def _replace(user: User, kinds: tuple[Trace, ...], found: set[tuple[Trace, str]]) -> None:
+    db.session.flush()
+    db.session.execute(
+        delete(RequestTrace).where(RequestTrace.user_id == user.id, RequestTrace.kind.in_(kinds))
+    )
+    _add(user, found)
+
+
+def _add(user: User, found: set[tuple[Trace, str]]) -> None:
+    db.session.add_all(
+        RequestTrace(user_id=user.id, kind=kind.value, value=value) for kind, value in sorted(found)
+    )
