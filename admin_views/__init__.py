@@ -14,6 +14,7 @@ from admin_views.dashboard import Dashboard
 from admin_views.mail import OutgoingMail
 from admin_views.registrations import Registrations
 from admin_views.roles import Roles
+from admin_views.texts import Texts
 from admin_views.theme import PortalTheme
 from portal import i18n
 
@@ -33,6 +34,7 @@ def init_app(app: Flask) -> None:
         AccessLevels(),
         Roles(),
         Agents(),
+        Texts(),
         OutgoingMail(),
         AuditTrail(),
     )

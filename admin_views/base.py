@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -189,8 +190,13 @@ def back_to(url: str) -> ResponseReturnValue:
 def _refused_by_database(error: IntegrityError) -> StepRefused:
     """What a constraint says, in words, and beside the field that it is about."""
     said = str(error.orig)
-    for table, field in (("access_levels", "name"), ("agents", "name"), ("access_levels", "rank")):
-        if f"{table}.{field}" in said or f"uq_{table}_{field}" in said:
+    for table, field in (
+        ("access_levels", "name"),
+        ("agents", "name"),
+        ("standard_texts", "name"),
+        ("access_levels", "rank"),
+    ):
+        if f"{table}.{field}" in said or re.search(rf"uq_{table}_(\w+_)?{field}\b", said):
             sentence = (
                 _l("Another level has this rank. Choose another number.")
                 if field == "rank"

@@ -129,6 +129,8 @@ _LABELS = {
     "time_zone": _l("Time zone"),
     "communication": _l("Messages from agents"),
     "theme": _l("Appearance"),
+    "languages": _l("Languages"),
+    "verdict": _l("Decision"),
 }
 
 _KINDS = {"agent": _l("Agent"), "app": _l("App")}

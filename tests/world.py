@@ -69,6 +69,7 @@ def world_of(people: People, language: str) -> World:
             "pages.open_agent.agent_id": [near.id, far.id, 0],
             "agent_id": [near.id, 999],
             "level_id": [level("guest").id, level("extended").id, 999],
+            "text_id": [1, 999],
             "role_id": [role.id for role in db.session.scalars(db.select(Role))],
             "accounts.account.user_id": [*(user.id for user in everybody), 999],
             "user_id": [approved.id, suspended.id],

@@ -75,6 +75,7 @@ PANEL: dict[str, Rule] = {
     "accounts": REVIEWERS,
     "access_levels": MANAGERS,
     "agents": MANAGERS,
+    "texts": MANAGERS,
     "mail": MANAGERS,
     "audit_trail": MANAGERS,
     "roles": ADMINISTRATORS,
