@@ -25,7 +25,16 @@ def sign_in(browser, identity, password=PASSWORD, path="/login", **fields):
 
 @pytest.mark.parametrize(
     "identity",
-    ["ada", "ADA", " Ada ", "ａｄａ", "ada@example.org", "Ada@Example.ORG", " ada@EXAMPLE.org "],
+    [
+        "ada",
+        "ADA",
+        " Ada ",
+        "ａｄａ",
+        "a\u2060da",
+        "ada@example.org",
+        "Ada@Example.ORG",
+        " ada@EXAMPLE.org ",
+    ],
 )
 def test_username_and_address_both_sign_in_in_any_spelling(browser, a_user, identity):
     """H: login by username only."""
