@@ -113,7 +113,8 @@ def _in_postgresql(url: str) -> str | None:
 
 def without_password(text: str, url: str) -> str:
     """Blank the passwords of a database URL wherever they stand in a text."""
-    found = re.findall(r"^[a-z+]+://[^/@]*?:([^/]*)@", url)
+    # To the last @: a password may hold one, or a slash, that nobody quoted.
+    found = re.findall(r"^[A-Za-z0-9+]+://[^:/@]*:(.*)@", url)
     found += re.findall(r"[?&](?:ssl)?password=([^&]*)", url)
     for password in filter(None, found):
         text = text.replace(password, "***")

@@ -7,13 +7,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
+from flask import Flask
+from sqlalchemy import func, select
 
+from portal.accounts.staff_invitation import StaffInvitation
+from portal.accounts.user import User
 from portal.cli import main
+from portal.database import db
+from portal.revisions import without_password
+from portal.serving import first_run
+from portal.serving.problems import Problem
 from portal.settings import ROOT
 from tests.serving.running import command
 
@@ -115,6 +123,7 @@ def test_config_show_says_where_each_value_came_from_and_no_secret(place: Path) 
         "show",
         PORTAL_SITE_NAME="Our door",
         PORTAL_DATABASE_URL="postgresql://portal:hush@db/portal",
+        PORTAL_REDIS_URL="redis://:hush@cache:6379/0",
         PORTAL_SECRET_KEY="k3y-abcdefghijklmnopqrstuvwxyz01234",
     )
 
@@ -124,12 +133,37 @@ def test_config_show_says_where_each_value_came_from_and_no_secret(place: Path) 
     assert rows["mail.port"].endswith("settings.toml")
     assert rows["instance"].endswith("PORTAL_INSTANCE")
     assert '"postgresql://portal:***@db/portal"' in rows["database.url"]
+    assert '"redis://:***@cache:6379/0"' in rows["redis.url"]
     assert "not shown" in rows["secrets.secret_key"]
     assert rows["secrets.secret_key"].endswith("PORTAL_SECRET_KEY")
     assert rows["secrets.password_salt"].endswith("secrets.toml")
     secrets = re.findall('"(.+)"', (place / "instance" / "secrets.toml").read_text())
     for secret in (*secrets, "hush", "k3y-"):
         assert secret not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://portal:hush@db/portal", "postgresql://portal:***@db/portal"),
+        ("postgresql+psycopg://portal:hush@db/x", "postgresql+psycopg://portal:***@db/x"),
+        ("postgresql://portal:hu@sh@db/portal", "postgresql://portal:***@db/portal"),
+        ("postgresql://portal:hu/sh@db/portal", "postgresql://portal:***@db/portal"),
+        (
+            "postgresql://db/portal?user=p&password=hush",
+            "postgresql://db/portal?user=p&password=***",
+        ),
+        ("postgresql://db/x?sslpassword=hush&a=b", "postgresql://db/x?sslpassword=***&a=b"),
+        ("redis://:hush@cache:6379/0", "redis://:***@cache:6379/0"),
+        ("rediss://portal:hush@cache/0", "rediss://portal:***@cache/0"),
+        ("unix://:hush@/run/redis.sock?db=0", "unix://:***@/run/redis.sock?db=0"),
+        ("postgresql://portal@db:5432/portal", "postgresql://portal@db:5432/portal"),
+        ("sqlite:////srv/portal.sqlite3", "sqlite:////srv/portal.sqlite3"),
+    ],
+)
+def test_a_url_is_shown_without_the_password_in_it(url: str, shown: str) -> None:
+    assert without_password(url, url) == shown
+    assert without_password(f"{url} does not answer", url) == f"{shown} does not answer"
 
 
 def test_create_staff_prints_a_link_and_nothing_else(place: Path) -> None:
@@ -158,6 +192,21 @@ def test_create_staff_refuses_what_cannot_become_an_account(
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_nobody_is_invited_who_has_an_account(app: Flask, a_user: Callable[..., User]) -> None:
+    """Whoever runs the command learns it now, and not the invited person at the end."""
+    a_user(username="ada", email="ada@example.org")
+    taken = {"Ada@Example.org": "grace", "grace@example.org": "ADA"}
+
+    for email, username in taken.items():
+        with pytest.raises(Problem, match=r"There is an account (Ada@example\.org|ada) already"):
+            first_run.staff_link(app, email=email, username=username, role="reviewer")
+
+    assert db.session.scalar(select(func.count()).select_from(StaffInvitation)) == 0
+    assert first_run.staff_link(
+        app, email="grace@example.org", username="grace", role="reviewer"
+    ).startswith("http://127.0.0.1:8000/setup/")
 
 
 def test_a_set_up_link_is_printed_while_there_is_no_administrator(place: Path) -> None:

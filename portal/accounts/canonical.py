@@ -34,8 +34,12 @@ def email(address: str) -> str:
 
 
 def username(name: str) -> str:
-    """The spelling under which a username is unique: NFKC, case folded."""
-    return unicodedata.normalize("NFKC", name.strip()[:LONGEST_USERNAME]).casefold()
+    """The spelling under which a username is unique: NFKC, case folded, without word joiners.
+
+    Mails put joiners into a name that a mail program could make a link of.
+    """
+    spelled = unicodedata.normalize("NFKC", name.strip()[:LONGEST_USERNAME])
+    return spelled.replace("\u2060", "").casefold()
 
 
 def search_text(*parts: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, String, select, update
+from sqlalchemy import ColumnElement, ForeignKey, String, and_, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import audit, clock
@@ -59,17 +59,10 @@ class StaffInvitation(Model):
 def invite(*, role: Role, email: str = "", username: str = "", by: User | None = None) -> str:
     """Make a link for one person and one role. Returns its token, which is kept nowhere.
 
-    Earlier links for the same role and address stop working.
+    Earlier links to the same address stop working, whatever their role: it may have been the
+    wrong one. So do those for anybody to the same role, where this one is for anybody.
     """
-    db.session.execute(
-        update(StaffInvitation)
-        .where(
-            StaffInvitation.role_id == role.id,
-            StaffInvitation.email == email,
-            StaffInvitation.used_at.is_(None),
-        )
-        .values(expires_at=clock.now())
-    )
+    _expire(_is_to(email) if email else _is_to_anybody(role))
     token = secrets.token_urlsafe(32)
     db.session.add(
         StaffInvitation(
@@ -126,24 +119,26 @@ def accept(
         roles=[invitation.role],
     )
     invitation.used_at = now
-    _let_others_expire(invitation)
+    _expire(_is_to_anybody(invitation.role))  # what it was for is done
     db.session.add(user)
     audit.record(Action.STAFF_JOINED, about=user, by=user, role=invitation.role.name)
     return user
 
 
-def _let_others_expire(used: StaffInvitation) -> None:
-    """End every open link for anybody to this role: what it was for is done."""
+def _expire(which: ColumnElement[bool]) -> None:
     db.session.execute(
         update(StaffInvitation)
-        .where(
-            StaffInvitation.id != used.id,
-            StaffInvitation.role_id == used.role_id,
-            StaffInvitation.email == "",
-            StaffInvitation.used_at.is_(None),
-        )
+        .where(which, StaffInvitation.used_at.is_(None))
         .values(expires_at=clock.now())
     )
+
+
+def _is_to(email: str) -> ColumnElement[bool]:
+    return func.lower(StaffInvitation.email) == email.lower()
+
+
+def _is_to_anybody(role: Role) -> ColumnElement[bool]:
+    return and_(StaffInvitation.role_id == role.id, StaffInvitation.email == "")
 
 
 def _must_be_free(email: str, username: str) -> None:

@@ -23,11 +23,19 @@ KEPT = timedelta(days=1)
 FORWARDING_HEADERS = (
     "forwarded",
     "via",
+    "cdn-loop",
+    "client-ip",
+    "x-forwarded",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
     "true-client-ip",
+    "proxy-client-ip",
+    "wl-proxy-client-ip",
     "cf-connecting-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "x-azure-clientip",
     "x-envoy-external-address",
 )
 FORWARDING_PREFIXES = ("x-forwarded-", "x-original-")

@@ -10,7 +10,7 @@ from flask_babel import get_locale
 
 from portal import clock, links, settings
 from portal.mail.message import Message
-from portal.mail.writing import write
+from portal.mail.writing import is_greetable, unlinked, write
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -39,14 +39,18 @@ def already_registered(user: User) -> Message:
 def username_taken(
     *, to: str, full_name: str, language: str, username: str, link: str, time_zone: str = ""
 ) -> Message:
-    """Tell somebody that their username is taken, with a link back to the form they filled in."""
+    """Tell somebody that their username is taken, with a link back to the form they filled in.
+
+    Whoever filled it in need not own the address: a username that a mail program could make
+    something of to be opened or called is left out.
+    """
     return write(
         "username_taken",
         to=to,
         full_name=full_name,
         language=language,
         time_zone=time_zone,
-        username=username,
+        username=username if is_greetable(username) else "",
         link=link,
         expires_at=clock.now() + timedelta(days=1),
     )
@@ -63,7 +67,7 @@ def welcome(user: User) -> Message:
     return _to(
         user,
         "welcome",
-        username=user.username,
+        username=unlinked(user.username or ""),
         level=level,
         link=links.absolute("security.login"),
     )
@@ -157,8 +161,8 @@ def username_changed(user: User, old: str) -> Message:
     return _to(
         user,
         "username_changed",
-        old=old,
-        new=user.username,
+        old=unlinked(old),
+        new=unlinked(user.username or ""),
         when=clock.now(),
         link=links.absolute("pages.account"),
     )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     event,
     inspect,
+    or_,
     select,
     text,
     update,
@@ -232,14 +233,20 @@ def retry(mail: Mail, *, by: User) -> None:
 
 
 def forget(user: User) -> None:
-    """Remove a person's address and letters from the outbox; what waited is not sent."""
+    """Remove a person's address and letters from the outbox; what waited is not sent.
+
+    Also what was mailed to this address before it had an account.
+    """
+    theirs = Mail.user_id == user.id
+    if user.email:
+        theirs = or_(theirs, Mail.recipient == user.email)
+    drop(theirs)
     db.session.execute(
         update(Mail)
-        .where(Mail.user_id == user.id)
+        .where(theirs)
         .values(recipient=None, body=None)
         .execution_options(synchronize_session="fetch")
     )
-    drop(Mail.user_id == user.id)
 
 
 def drop(which: ColumnElement[bool] | None = None) -> int:

@@ -22,7 +22,10 @@ SUBJECT_LENGTH = 78  # RFC 5322, 2.1.1
 # that greets is letters and what stands between them, short, and nothing that a mail program
 # makes a link of.
 NAME_LENGTH = 60
-_NOT_IN_NAMES = re.compile(r"[^\w\s·'’.\-\u200c\u200d]|[\d_]|\w{2}\.\w{2}")
+_NOT_IN_NAMES = re.compile(r"[^\w\s·'’.\-\u200c\u200d]|[\d_]|\w\.\w{2}")
+
+# Shows nothing, allows no line to break, and ends what a mail program takes for a host.
+WORD_JOINER = "\u2060"
 
 
 def write(
@@ -69,6 +72,14 @@ def is_greetable(full_name: str) -> bool:
     name = unicodedata.normalize("NFC", full_name)
     letters = "".join(sign for sign in name if not unicodedata.category(sign).startswith("M"))
     return len(name) <= NAME_LENGTH and not _NOT_IN_NAMES.search(letters)
+
+
+def unlinked(username: str) -> str:
+    """Spell a username so that it reads the same and no mail program makes a link of it.
+
+    Copied from the mail it still signs in: `canonical.username` leaves the joiners out.
+    """
+    return username.replace(".", f".{WORD_JOINER}")
 
 
 def _render(

@@ -11,9 +11,12 @@ from flask_babel import lazy_gettext as _l
 from flask_security import views
 from flask_security.forms import LoginForm
 from flask_security.forms import VerifyForm as FlaskSecurityVerifyForm
+from flask_security.utils import logout_user
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
+from werkzeug.urls import iri_to_uri
 from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField
 
 from portal.accounts import passwords
@@ -36,7 +39,12 @@ def sign_in() -> ResponseReturnValue:
     """Flask-Security's sign-in page; where it leads is ours to decide."""
     answer = views.login()
     # It would write the sign-in down after the view, where a busy database is a bare 500.
-    db.session.commit()
+    try:
+        db.session.commit()
+    except SQLAlchemyError:
+        db.session.rollback()
+        logout_user()  # nobody is in of whom it is not written down
+        raise
     return _onward(answer)
 
 
@@ -50,7 +58,8 @@ def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:
     if isinstance(answer, Response) and answer.status_code == 302:
         wanted = local_target(request.form.get("next")) or local_target(request.args.get("next"))
         if wanted and _leads_out(wanted):
-            return render_template("pages/onward.html", url=wanted), {"Refresh": f"0; url={wanted}"}
+            way = iri_to_uri(wanted)  # a header holds no other letters
+            return render_template("pages/onward.html", url=way), {"Refresh": f"0; url={way}"}
         answer.location = wanted or url_for("pages.home")
     return answer
 

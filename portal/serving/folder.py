@@ -9,10 +9,12 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from portal.serving.problems import Problem
 
 LOCK = "portal.lock"
+CLAIM = "portal.run.lock"
 
 
 def prepare(folder: Path) -> None:
@@ -41,9 +43,34 @@ def tighten(path: Path, mode: int) -> bool:
     return True
 
 
+def claim(folder: Path) -> BinaryIO:
+    """Keep the folder for one `portal run`, as long as the file that is returned stays open.
+
+    Raises:
+        Problem: another one is running; the sentence says which.
+    """
+    file = open(folder / CLAIM, "a+b", opener=_private)  # noqa: SIM115
+    try:
+        # Of this process alone: unlike flock's, it is not handed on to children, who outlive a
+        # supervisor that was killed by a moment and would keep the next one from starting.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.seek(0)
+        number = file.read(20).decode("ascii", "replace")
+        file.close()
+        raise Problem(
+            f"A portal is running on {folder} already (process {number}). Stop it first, or name "
+            "another folder in PORTAL_INSTANCE."
+        ) from None
+    file.truncate(0)
+    file.write(b"%d" % os.getpid())
+    file.flush()
+    return file
+
+
 @contextlib.contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Mark the folder as used by a running portal; several may run on one folder.
+    """Mark the folder as used by a running portal or worker; several may be.
 
     Raises:
         Problem: a restore is under way.

@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from pathlib import Path
 
 from portal.serving.problems import Problem
 from portal.settings import Settings
 
 BACKLOG = 512
-PATIENCE = 10  # seconds
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -34,9 +32,6 @@ def listen(settings: Settings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # Inherited by every connection: whoever stops sending in the middle of a request
-        # holds a thread for this long at the most.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from flask import Flask
 from werkzeug.utils import import_string
@@ -31,6 +32,7 @@ class Prepared:
     """What the first steps leave for the others."""
 
     settings: Settings
+    claim: BinaryIO  # the folder is ours while it is open
     listener: socket.socket
     steps: Steps
     notes: list[tuple[str, str]] = field(default_factory=list)
@@ -52,6 +54,7 @@ def prepare(environ: Mapping[str, str], steps: Steps) -> Prepared:
         step.note = _set_by_hand(ours)
     with steps.step("Instance folder") as step:
         folder.prepare(ours.instance)
+        claim = folder.claim(ours.instance)
         step.note = str(ours.instance)
     with steps.step("Secrets") as step:
         step.note = keys.make(ours, environ)
@@ -61,7 +64,7 @@ def prepare(environ: Mapping[str, str], steps: Steps) -> Prepared:
         step.note = ours.bind
     with steps.step("Database") as step:
         step.note = migration.bring_up(ours)
-    return Prepared(ours, listener, steps)
+    return Prepared(ours, claim, listener, steps)
 
 
 def serve(prepared: Prepared) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import tempfile
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal import settings
 from portal.serving import parent
@@ -65,6 +70,42 @@ class Processes(Arbiter):
         return pid
 
 
+class Threads(ThreadWorker):
+    """Gunicorn's threads, which nobody can hold by sending a request slowly.
+
+    The original waits for the rest of one for ever. All of this happens in its main loop.
+    """
+
+    def __init__(self, *about: Any) -> None:
+        """Take what gunicorn gives."""
+        super().__init__(*about)
+        self.receive_within = settings.of(self.app.site).server.receive_within_seconds
+        # In the order of their deadlines.
+        self.arriving: dict[TConn, float] = {}
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give a connection to a thread; from now on its request has to arrive."""
+        self.arriving[conn] = time.monotonic() + self.receive_within
+        super().enqueue_req(conn)
+
+    def finish_request(self, conn: TConn, done: Future[Any]) -> None:
+        """Take a connection back from its thread."""
+        self.arriving.pop(conn, None)
+        super().finish_request(conn, done)
+
+    def murder_pending(self) -> None:
+        """Close what waits for too long, and read no more of what arrives for too long.
+
+        A request that has arrived is answered, however long that takes.
+        """
+        super().murder_pending()
+        now = time.monotonic()
+        for conn in [conn for conn, deadline in self.arriving.items() if deadline <= now]:
+            del self.arriving[conn]
+            with contextlib.suppress(OSError):  # gone by itself
+                conn.sock.shutdown(socket.SHUT_RD)
+
+
 def serve_for(supervisor: int, site: Flask, listener: int, ready: Callable[[], None]) -> None:
     """Serve as a child of the supervisor, and end with it."""
     parent.end_with(supervisor)
@@ -74,7 +115,7 @@ def serve_for(supervisor: int, site: Flask, listener: int, ready: Callable[[], N
 def options(ours: Settings) -> dict[str, Any]:
     """Say how gunicorn serves: by the names of its own settings."""
     return {
-        "worker_class": "gthread",
+        "worker_class": Threads,
         "workers": ours.server.workers,
         "threads": ours.server.threads,
         "preload_app": True,

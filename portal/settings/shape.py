@@ -74,6 +74,7 @@ class Server:
     workers: int = whole(1, 1, 64)
     threads: int = whole(8, 1, 256)
     proxy_hops: int = whole(0, 0, 10)
+    receive_within_seconds: int = whole(20, 1, 300)
     stop_within_seconds: int = whole(10, 1, 300)
 
 

@@ -12,8 +12,8 @@ from portal.accounts.confirmation import resend_confirmation
 from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
-from portal.mail import outbox
-from portal.mail.outbox import Mail
+from portal.mail import messages, outbox
+from portal.mail.outbox import Mail, MailState
 from tests.people import person
 
 
@@ -42,6 +42,24 @@ def test_nothing_that_tells_who_somebody_was_is_left(browser, a_user, manager):
         assert not [row for row in rows if word.casefold() in row], word
     assert ada.password is None
     assert ada.current_login_ip is None
+
+
+def test_what_was_mailed_to_the_address_before_it_had_an_account_is_forgotten_too(a_user, manager):
+    """Somebody asked for a name that is taken, and then registered under another one."""
+    grace = a_user(email="grace@example.org")
+    with transaction():
+        told = outbox.post(
+            messages.username_taken(
+                to="ada@example.org", full_name="Ada", language="en", username="grace", link="/"
+            )
+        )
+    ada = a_user(email="ada@example.org")
+
+    with transaction():
+        erasure.erase(ada, by=manager)
+
+    assert (told.state, told.recipient, told.body) == (MailState.DROPPED, None, None)
+    assert [mail.user_id for mail in outbox.waiting()] == [grace.id]
 
 
 def test_the_mail_that_says_so_goes_to_the_address_that_was_erased(a_user, manager):

@@ -18,6 +18,7 @@ from portal.errors import StepRefused
         ("42nd", "42nd"),
         ("x" * 32, "x" * 32),
         ("ﬁona", "fiona"),
+        ("ada.\u2060lovelace", "ada.lovelace"),  # copied from a mail
     ],
 )
 def test_a_username_is_kept_in_one_spelling(typed, kept):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Window
 from tests.people import PASSWORD
@@ -121,3 +121,20 @@ def test_asking_again_for_the_mail_waits_its_time(window: Window) -> None:
     expect(again).to_be_focused()
     again.press("Enter")
     assert window.page.url.endswith("/register/sent")
+
+
+def test_a_second_click_on_a_slow_page_sends_nothing(window: Window) -> None:
+    window.open("/reset")
+    page = window.page
+    page.get_by_label("E-mail address").fill("ada@example.org")
+    page.get_by_role("main").get_by_role("button").focus()
+    held: list[Route] = []
+    page.route("**/reset", lambda route: held.append(route))
+
+    with page.expect_request("**/reset"):
+        page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    held[0].continue_()
+    page.wait_for_url("**/reset/sent")
+
+    assert [route.request.method for route in held] == ["POST"]

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 from flask import Flask
-from playwright.sync_api import ViewportSize
+from playwright.sync_api import ViewportSize, expect
 
 from portal.accounts.user import User
 from tests.browser.conftest import Window
@@ -91,6 +91,21 @@ def test_in_every_theme_direction_and_width(
                 found.setdefault(path, []).append(f"{wide} px wider than the window")
 
     assert found == {}
+
+
+def test_a_table_becomes_cards_by_the_room_it_has_not_by_the_windows_width(
+    window: Window, administrator: User
+) -> None:
+    """Beside the staff menu, which a wider window shows, a table has less room."""
+    window.sign_in(administrator)
+    window.open("/admin/accounts/")
+    head, row = window.page.locator("thead"), window.page.locator("tbody tr").first
+
+    for width, is_table in ((980, True), (1024, False), (1280, True)):
+        window.page.set_viewport_size(ViewportSize(width=width, height=800))
+        expect(head).to_be_visible(visible=is_table)
+        expect(row).to_have_css("display", "table-row" if is_table else "block")
+        assert window.overflow() <= 0, width
 
 
 def _chosen(world: World) -> list[tuple[User, list[str]]]:

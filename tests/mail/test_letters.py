@@ -22,7 +22,7 @@ from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.mail import messages
 from portal.mail.message import Message
-from portal.mail.writing import SUBJECT_LENGTH, _one_line, is_greetable
+from portal.mail.writing import SUBJECT_LENGTH, WORD_JOINER, _one_line, is_greetable
 from tests.i18n.catalogues import compile_into
 
 # A portal with a name and a public address of its own, and a mail server.
@@ -209,6 +209,7 @@ def test_a_name_greets(name: str) -> None:
         "Call 0900 123",
         "Ada <b>",
         "mail me@evil.example",
+        "t.me",
         "A" * 61,
     ],
 )
@@ -226,6 +227,33 @@ def test_a_stranger_cannot_send_their_text_to_somebody_elses_address(
     assert message.text.startswith("Hello,\n")
     assert "evil" not in message.text
     assert "evil" not in message.html
+
+
+@pytest.mark.parametrize(
+    ("username", "is_shown"),
+    [("ada", True), ("ada-l", True), ("evil.example", False), ("t.me", False), ("0900123", False)],
+)
+def test_a_stranger_is_shown_no_username_that_could_be_opened_or_called(
+    app: Flask, username: str, is_shown: bool
+) -> None:
+    message = messages.username_taken(
+        to="new@example.org", full_name="", language="en", username=username, link=HOME
+    )
+
+    for part in (message.text, message.html):
+        assert (username in part) is is_shown
+        assert "belongs to somebody else" in part
+
+
+def test_a_username_is_shown_to_its_owner_and_is_no_host_to_a_mail_program(
+    app: Flask, a_user: Callable[..., User]
+) -> None:
+    user = a_user(approved=True, username="win.a.prize")
+
+    for message in (messages.welcome(user), messages.username_changed(user, "old.prize")):
+        for part in (message.text, message.html):
+            assert "win.a.prize" in part.replace(WORD_JOINER, "")
+            assert not re.search(r"\.(a|prize)\b", part)
 
 
 def test_a_mail_goes_out_in_the_recipients_language_and_time_zone_not_the_actors(

@@ -85,10 +85,33 @@ def test_the_link_works_once_for_an_hour_and_unaltered(browser):
 
 
 def test_a_newer_link_for_the_same_role_ends_the_older(browser):
+    other = invite("reviewer")
     older, newer = invite(), invite()
 
     assert browser.get(older).status_code == 400
-    assert browser.get(newer).status_code == 200
+    assert browser.get(newer).status_code == browser.get(other).status_code == 200
+
+
+@pytest.mark.both_databases
+def test_a_newer_link_for_the_same_person_ends_the_older_whatever_their_roles(browser):
+    """Somebody was invited to too much, and then to the right role."""
+    others = [invite("reviewer"), invite("reviewer", email="eve@example.org")]
+    older = invite("administrator", email="Grace@example.org")
+    newer = invite("reviewer", email="grace@example.org")
+
+    assert browser.get(older).status_code == 400
+    for link in (newer, *others):
+        assert browser.get(link).status_code == 200
+
+
+def test_once_somebody_joined_no_link_for_anybody_leads_to_their_role(browser):
+    """The link of the first start is of no use once an administrator was invited by name."""
+    for_anybody, for_reviewers = invite(), invite("reviewer")
+
+    browser.submit(invite(email="grace@example.org"), **GRACE)
+
+    assert browser.get(for_anybody).status_code == 400
+    assert browser.get(for_reviewers).status_code == 200
 
 
 def test_the_token_itself_is_kept_nowhere(app):

@@ -173,6 +173,20 @@ def test_nobody_can_bury_one_address_under_mails_from_many_places(browser, a_use
     assert len(outbox.waiting()) - before == (2 if known else 0)
 
 
+@pytest.mark.settings(PORTAL_LIMITS_MAILS_TO_ONE_ADDRESS="2 per hour")
+def test_nobody_can_bury_an_address_by_moving_there_from_their_accounts(
+    browser, new_browser, a_user
+):
+    """Counted with what other forms mail there, and whoever is signed in."""
+    for whoever in (browser, new_browser()):
+        whoever.sign_in(person(a_user(approved=True)))
+        asked = {"email": "eve@example.org", "current_password": PASSWORD}
+        assert whoever.submit("/change-email", **asked).status_code == 303
+
+    assert whoever.submit("/change-email", **asked).status_code == 429
+    assert browser.submit("/reset", email="EVE@example.org").status_code == 429
+
+
 def test_a_mistyped_form_uses_up_nothing_of_what_one_address_may_be_mailed(browser):
     for _ in range(12):
         browser.submit("/register", **filled_in.registration(password_again="other"))

@@ -128,12 +128,19 @@ def test_a_worker_by_itself_ends_in_order(place: Path) -> None:
         assert "Traceback" not in worker.output
 
 
-def test_nothing_is_restored_while_a_portal_runs(place: Path) -> None:
+def test_while_a_portal_runs_nothing_is_restored_and_no_other_starts_on_its_folder(
+    place: Path,
+) -> None:
     file = command(place, "db", "backup").stdout.split(" ", 1)[0]
     with running(place) as portal:
         portal.until_ready()
 
-        done = command(place, "db", "restore", file)
+        restored = command(place, "db", "restore", file)
+        started = command(place, "run")
 
-    assert done.returncode == 1
-    assert "Stop it first" in done.stderr
+        assert portal.get("/healthz")[0] == 200
+
+    assert (restored.returncode, started.returncode) == (1, 1)
+    assert "Stop it first" in restored.stderr
+    assert f"is running on {place / 'instance'} already" in started.stderr
+    assert f"(process {portal.process.pid}). Stop it first" in started.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -34,8 +35,9 @@ def test_the_log_keeps_tokens_and_control_characters_out(path: str, logged: str)
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory):
-    """One portal for all of these."""
-    with running(tmp_path_factory.mktemp("web")) as portal:
+    """One portal for all of these, with two threads and little patience."""
+    environ = {"PORTAL_SERVER_THREADS": "2", "PORTAL_SERVER_RECEIVE_WITHIN_SECONDS": "1"}
+    with running(tmp_path_factory.mktemp("web"), environ=environ) as portal:
         yield portal.until_ready()
 
 
@@ -99,3 +101,43 @@ def test_oversized_and_ambiguous_requests_are_refused(
     answer = raw(portal, request_head + b"\r\nHost: 127.0.0.1\r\n\r\n")
 
     assert answer.split(b" ")[1] == code
+
+
+def test_requests_that_do_not_arrive_hold_no_thread_and_fill_no_log(portal: Portal) -> None:
+    """Slow Loris: as many as there are threads, with half a head and with half a body."""
+    halves = [
+        b"GET /healthz HTTP/1.1\r\nHost: 127.",
+        b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nidenti",
+    ]
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", portal.port), timeout=30))
+            for _ in halves
+        ]
+        for connection, half in zip(slow, halves, strict=True):
+            connection.sendall(half)
+
+        assert portal.get("/healthz")[0] == 200
+        answers = [connection.makefile("rb").read() for connection in slow]
+
+    assert answers[0] == b""
+    assert answers[1].startswith(b"HTTP/1.1 400 ")
+    assert "Traceback" not in portal.output
+
+
+def test_a_request_that_trickles_in_is_given_up_as_well(portal: Portal) -> None:
+    """Each byte in time, and the whole too late."""
+    with socket.create_connection(("127.0.0.1", portal.port), timeout=0.1) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+
+        def is_given_up() -> bool:
+            try:
+                connection.sendall(b"x")
+                return connection.recv(1) == b""
+            except TimeoutError:
+                return False
+            except ConnectionError:
+                return True
+
+        until(is_given_up, seconds=15)
