@@ -11,6 +11,7 @@ from admin_views.accounts import Accounts
 from admin_views.agents import Agents
 from admin_views.audit_trail import AuditTrail
 from admin_views.dashboard import Dashboard
+from admin_views.figures import FiguresOfTheDesk
 from admin_views.mail import OutgoingMail
 from admin_views.registrations import Registrations
 from admin_views.roles import Roles
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
     admin.add_views(
         Registrations(),
         Accounts(),
+        FiguresOfTheDesk(),
         AccessLevels(),
         Roles(),
         Agents(),

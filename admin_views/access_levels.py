@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, url_for
+from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -10,7 +10,9 @@ from flask_babel import lazy_gettext as _l
 from wtforms import IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 
+from admin_views import export
 from admin_views.base import ID, StaffView, ask_for, back_to, current
+from admin_views.export import Column
 from portal.accounts import access, authority
 from portal.accounts.access import AccessLevel
 from portal.pages.doors import me
@@ -67,6 +69,11 @@ class AccessLevels(StaffView):
         listed = [(level, authority.may_grant(me(), level)) for level in access.levels()]
         return self.render("admin/access_levels/index.html", levels=listed)
 
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """The levels as CSV."""
+        return export.csv_of("access-levels", _COLUMNS, export.one_page(access.levels()))
+
     @expose("/new", methods=["GET", "POST"])
     def new(self) -> ResponseReturnValue:
         """Make a level."""
@@ -106,3 +113,10 @@ class AccessLevels(StaffView):
             return back_to(url_for(".index"))
         page = self.render("admin/access_levels/form.html", form=form, level_id=level_id)
         return page, 400 if form.errors else 200
+
+
+_COLUMNS = [
+    Column(_l("Name"), lambda level: level.name),
+    Column(_l("Rank"), lambda level: level.rank),
+    Column(_l("Description"), lambda level: level.description),
+]

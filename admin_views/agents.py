@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, url_for
+from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -10,8 +10,9 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, ValidationError
 
-from admin_views import parameters
+from admin_views import export, parameters
 from admin_views.base import ID, StaffView, ask_for, back_to, chosen, current, listed
+from admin_views.export import Column
 from portal.accounts import access, authority
 from portal.accounts.access import AccessLevel
 from portal.agents import catalogue, listing
@@ -93,6 +94,16 @@ class Agents(StaffView):
         page = listed(lambda cursor: listing.page(search=search, cursor=cursor))
         return self.render("admin/agents/index.html", page=page, search=search, may_edit=_may_edit)
 
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """The same list as CSV, all of it."""
+        search = parameters.text("q")
+        return export.csv_of(
+            "agents",
+            _COLUMNS,
+            lambda cursor, per_page: listing.page(search=search, cursor=cursor, per_page=per_page),
+        )
+
     @expose("/new", methods=["GET", "POST"])
     def new(self) -> ResponseReturnValue:
         """Add an agent or app."""
@@ -134,6 +145,16 @@ class Agents(StaffView):
             return back_to(url_for(".index"))
         page = self.render("admin/agents/form.html", form=form, agent_id=agent_id)
         return page, 400 if form.errors else 200
+
+
+_COLUMNS = [
+    Column(_l("Name"), lambda agent: agent.name),
+    Column(_l("Kind"), lambda agent: agent.kind),
+    Column(_l("Address"), lambda agent: agent.url),
+    Column(_l("Access level"), lambda agent: agent.access_level),
+    Column(_l("Switched on"), lambda agent: _("yes") if agent.enabled else _("no")),
+    Column(_l("Description"), lambda agent: agent.description),
+]
 
 
 def _may_edit(agent: Agent) -> bool:

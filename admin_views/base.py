@@ -55,7 +55,14 @@ class StaffView(BaseView):
 
     def render(self, template: str, **values: Any) -> str:
         """Render one of our templates: with the staff menu, without Flask-Admin's names."""
-        return render_template(template, menu=self._menu(), may_open=may_open, here=here, **values)
+        return render_template(
+            template,
+            menu=self._menu(),
+            may_open=may_open,
+            here=here,
+            csv_url=csv_url,
+            **values,
+        )
 
     def row(self, model: type[Row], identity: int) -> Row:
         """The row that an address names, or the page for what does not exist."""
@@ -170,6 +177,13 @@ def here(**changes: str | None) -> str:
     query = urlencode({name: value for name, value in filters.items() if value})
     path = quote(request.script_root + request.path)
     return f"{path}?{query}" if query else path
+
+
+def csv_url() -> str:
+    """The address of the list on this page as CSV, with the same filters and all its pages."""
+    filters = {name: value for name, value in request.args.items() if value and name != "cursor"}
+    path = quote(request.script_root + request.path) + "export.csv"
+    return f"{path}?{urlencode(filters)}" if filters else path
 
 
 def listed(fetch: Callable[[str], Page[Found]]) -> Page[Found]:

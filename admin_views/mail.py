@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, url_for
+from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
-from admin_views import parameters
+from admin_views import export, parameters, wording
 from admin_views.base import StaffView, back_to, current, in_transaction, listed, way_back
 from admin_views.decisions import MOST
+from admin_views.export import Column
 from portal.accounts import directory
 from portal.errors import StepRefused
 from portal.mail import listing, outbox, pauses
@@ -62,6 +63,20 @@ class OutgoingMail(StaffView):
             pause=pauses.current(),
         )
 
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """The same list as CSV, all of it."""
+        shelf, search = parameters.choice("tab", Shelf) or Shelf.ALL, parameters.text("q")
+        found = directory.page(search=search, per_page=PEOPLE) if search else None
+        people = [user.id for user in found.rows] if found else None
+        return export.csv_of(
+            "mails",
+            _COLUMNS,
+            lambda cursor, per_page: listing.page(
+                shelf, people=people, address=search, cursor=cursor, per_page=per_page
+            ),
+        )
+
     @expose("/attempt", methods=["POST"])
     def attempt(self) -> ResponseReturnValue:
         """Let the worker try one mail, or those ticked, again now."""
@@ -98,6 +113,20 @@ class OutgoingMail(StaffView):
         if not ids:
             flash(_("Tick at least one row first."), "warning")
         return back_to(way_back(url_for(".index")))
+
+
+_COLUMNS = [
+    Column(_l("Number"), lambda mail: mail.id),
+    Column(_l("About"), lambda mail: wording.mail_label(mail.kind)),
+    Column(_l("To"), lambda mail: mail.recipient),
+    Column(_l("Language"), lambda mail: mail.language),
+    Column(_l("Status"), lambda mail: mail.state.label),
+    Column(_l("Posted"), lambda mail: mail.posted_at),
+    Column(_l("Delivered"), lambda mail: mail.delivered_at),
+    Column(_l("Failed"), lambda mail: mail.failed_at),
+    Column(_l("Attempts"), lambda mail: mail.attempts),
+    Column(_l("What went wrong"), lambda mail: wording.trouble_text(mail.last_error)),
+]
 
 
 def _retry(mail_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -11,7 +11,9 @@ from sqlalchemy import select
 from wtforms import SelectField, SelectMultipleField, TextAreaField
 from wtforms.validators import Length
 
+from admin_views import export
 from admin_views.base import ID, StaffView, ask_for, back_to, chosen, current
+from admin_views.export import Column
 from portal.accounts import access, roles
 from portal.accounts.access import AccessLevel
 from portal.accounts.permissions import Permission
@@ -71,6 +73,12 @@ class Roles(StaffView):
         listed = [(role, _may_edit(role)) for role in found.unique()]
         return self.render("admin/roles/index.html", roles=listed, Permission=Permission)
 
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """The roles as CSV."""
+        found = db.session.scalars(select(Role).order_by(Role.rank.desc(), Role.name))
+        return export.csv_of("roles", _COLUMNS, export.one_page(list(found.unique())))
+
     @expose(f"/{ID.format('role_id')}", methods=["GET", "POST"])
     def edit(self, role_id: int) -> ResponseReturnValue:
         """Change what a role below one's own allows; show the others."""
@@ -92,6 +100,15 @@ class Roles(StaffView):
             return back_to(url_for(".index"))
         page = self.render("admin/roles/form.html", form=form, role=role, may_edit=_may_edit(role))
         return page, 400 if form.errors else 200
+
+
+_COLUMNS = [
+    Column(_l("Name"), lambda role: role.name),
+    Column(_l("Rank"), lambda role: role.rank),
+    Column(_l("Permissions"), lambda role: ", ".join(role.permissions)),
+    Column(_l("May give up to"), lambda role: role.grants_up_to),
+    Column(_l("Description"), lambda role: role.description),
+]
 
 
 def _may_edit(role: Role) -> bool:

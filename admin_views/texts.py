@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from flask import flash, url_for
+from flask import Response, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import get_locale
@@ -13,7 +14,9 @@ from flask_babel import lazy_gettext as _l
 from wtforms import IntegerField, RadioField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 
+from admin_views import export
 from admin_views.base import ID, StaffView, ask_for, back_to, current
+from admin_views.export import Column
 from portal import i18n
 from portal.desk import standard_text
 from portal.desk.standard_text import Purpose, StandardText
@@ -93,6 +96,17 @@ class Texts(StaffView):
             reader=str(get_locale()),
         )
 
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """The texts as CSV, a column for each language."""
+        rows = [text for purpose in Purpose for text in standard_text.texts(purpose)]
+        columns = [
+            Column(_l("What it is for"), lambda text: Purpose(text.purpose).label),
+            Column(_l("Name"), lambda text: text.name),
+            *(Column(name, partial(_body, code)) for code, name in i18n.language_menu()),
+        ]
+        return export.csv_of("texts", columns, export.one_page(rows))
+
     @expose("/new", methods=["GET", "POST"])
     def new(self) -> ResponseReturnValue:
         """Make a text."""
@@ -139,6 +153,10 @@ class Texts(StaffView):
             fields=[form[_field(code)] for code in i18n.languages()],
         )
         return page, 400 if form.errors else 200
+
+
+def _body(code: str, text: StandardText) -> str:
+    return next((each.body for each in text.variants if each.language == code), "")
 
 
 def _field(code: str) -> str:

@@ -43,6 +43,13 @@ def ago(moment: datetime | None) -> str:
     )
 
 
+def duration_text(duration: timedelta | None) -> str:
+    """How long something lasts, in words; a dash where nothing did."""
+    if duration is None:
+        return "–"
+    return dates.format_timedelta(duration, granularity="minute", threshold=2, locale=get_locale())
+
+
 def number_text(number: float) -> str:
     """A number with the separators of the viewer's language."""
     return numbers.format_decimal(number, locale=get_locale())

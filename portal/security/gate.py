@@ -73,6 +73,7 @@ PANEL: dict[str, Rule] = {
     "dashboard": REVIEWERS,
     "registrations": REVIEWERS,
     "accounts": REVIEWERS,
+    "figures": REVIEWERS,
     "access_levels": MANAGERS,
     "agents": MANAGERS,
     "texts": MANAGERS,
