@@ -118,7 +118,9 @@ def test_the_trail_outlives_the_name(a_user, manager, signed_in):
 def test_the_trail_has_no_address_that_changes_it(app):
     rules = [r for r in app.url_map.iter_rules() if r.endpoint.startswith("audit_trail.")]
 
-    assert [rule.methods & {"POST", "PUT", "PATCH", "DELETE"} for rule in rules] == [set()]
+    changing = {"POST", "PUT", "PATCH", "DELETE"}
+    assert [rule for rule in rules if rule.methods & changing] == []
+    assert rules
 
 
 @pytest.mark.parametrize("action", list(Action))
