@@ -17,6 +17,7 @@ from sqlalchemy import update
 from portal import clock, heartbeat, jobs, settings
 from portal.accounts.user import User
 from portal.database import db, transaction
+from portal.jobs import rounds
 from portal.mail import outbox, pauses
 from portal.mail.outbox import Mail, MailState
 from tests.jobs.process import Worker, until
@@ -45,7 +46,7 @@ def test_a_mail_leaves_moments_after_its_cause(
         until(lambda: state(mail) is MailState.DELIVERED)
         took = time.monotonic() - began
 
-    assert took < jobs.SWEEP_EVERY.total_seconds()  # so it was the bell
+    assert took < rounds.SWEEP_EVERY.total_seconds()  # so it was the bell
     assert [letter.message_id for letter in mail_server.letters] == [mail.message_id]
 
 

@@ -1,0 +1,45 @@
+"""The rounds: what the worker does by the clock. They look at the tables, and commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from portal.accounts import erasure, review_notice
+from portal.database import transaction
+from portal.jobs.stopping import stopping
+from portal.mail import delivery, mailbox, upkeep
+
+SWEEP_EVERY = timedelta(seconds=15)
+SWEEP_WITHIN = timedelta(seconds=20)
+ERASED_AT_ONCE = 100
+
+
+def sweep() -> None:
+    """Deliver whatever is due: what nobody rang for, what was put off, what a dead worker held."""
+    delivery.deliver_due(within=SWEEP_WITHIN, stop=stopping.is_set)
+
+
+def tell() -> None:
+    """Mail reviewers that registrations wait."""
+    with transaction():
+        review_notice.tell_reviewers()
+
+
+def purge() -> None:
+    """Throw away what nobody needs any more."""
+    upkeep.purge()
+    mailbox.purge()
+    erased = ERASED_AT_ONCE
+    while erased == ERASED_AT_ONCE and not stopping.is_set():
+        with transaction():
+            erased = erasure.erase_unconfirmed(limit=ERASED_AT_ONCE)
+
+
+# What is done, and how often; all of it once when the worker starts. One after another: a round
+# that takes long does so in pieces, each in its own transaction, and looks at `stopping` between.
+ROUNDS: list[tuple[Callable[[], None], timedelta]] = [
+    (sweep, SWEEP_EVERY),
+    (tell, timedelta(minutes=1)),
+    (purge, timedelta(hours=1)),
+]
