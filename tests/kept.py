@@ -1,0 +1,56 @@
+"""What a test process keeps from one site to the next, because it comes out the same every time.
+
+Every test has a site and a database of its own. Their templates, addresses are worked out
+once a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
+
+
+def use(site: Flask) -> None:
+    """Let a new site use what earlier ones worked out."""
+    site.jinja_env.bytecode_cache = TEMPLATES
+
+
+class Templates(BytecodeCache):
+    """Templates as they are compiled."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give what an earlier site compiled."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it for later ones."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = Templates()
+
+
+def _keep_addresses() -> None:
+    """Werkzeug compiles two functions for each rule: four fifths of what making a site costs."""
+    kept: dict[object, Callable[..., tuple[str, str]]] = {}
+    compiled = Rule._compile_builder
+
+    def builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        if rule.defaults:  # they are spelled by converters, which the key does not name
+            return compiled(rule, append_unknown)
+        key = (rule.rule, tuple(rule._trace), append_unknown)
+        if key not in kept:
+            kept[key] = compiled(rule, append_unknown)
+        return kept[key]
+
+    setattr(Rule, "_compile_builder", builder)  # noqa: B010 - mypy minds an assignment
+
+
+_keep_addresses()
