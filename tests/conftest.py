@@ -236,5 +236,6 @@ def migrate(wanted: Settings) -> None:
     site = a_site(wanted)
     with site.app_context():
         flask_migrate.upgrade()
+        kept.keep_dialect(db.engine)
         db.session.remove()
         db.engine.dispose()

@@ -1,21 +1,36 @@
 """What a test process keeps from one site to the next, because it comes out the same every time.
 
-Every test has a site and a database of its own. Their templates, addresses are worked out
+Every test has a site and a database of its own. Their templates, addresses and SQL are worked out
 once a process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy import Dialect, Engine
 from werkzeug.routing import Rule
+
+from portal.database import db
 
 
 def use(site: Flask) -> None:
     """Let a new site use what earlier ones worked out."""
     site.jinja_env.bytecode_cache = TEMPLATES
+    with site.app_context():
+        engine = db.engine
+    if engine.dialect.name in DIALECTS:
+        # SQL is kept by dialect, and each engine would have one of its own.
+        engine.dialect = DIALECTS[engine.dialect.name]
+        engine.update_execution_options(compiled_cache=SQL)
+
+
+def keep_dialect(engine: Engine) -> None:
+    """Let later sites share the dialect of an engine that has connected, so that it is complete."""
+    DIALECTS.setdefault(engine.dialect.name, engine.dialect)
 
 
 class Templates(BytecodeCache):
@@ -35,6 +50,8 @@ class Templates(BytecodeCache):
 
 
 TEMPLATES = Templates()
+SQL: dict[Any, Any] = {}
+DIALECTS: dict[str, Dialect] = {}
 
 
 def _keep_addresses() -> None:
