@@ -14,12 +14,12 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 
 from portal import settings
 from portal.database import db
 from portal.security.limits import limiter
 from portal.settings import Settings
+from tests import kept
 from tests.people import People, Person
 from tests.postgres import Cluster
 from wsgi import create_site
@@ -51,25 +51,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for kind in BOTH
         ]
         metafunc.parametrize("database_kind", kinds, indirect=True)
-
-
-class Compiled(BytecodeCache):
-    """Templates as they are compiled, kept for all sites of this test process."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Give what an earlier site compiled."""
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it for later ones."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
 
 
 class Browser(FlaskClient):
@@ -237,9 +218,9 @@ def a_browser(site: Flask) -> Browser:
 
 
 def a_site(wanted: Settings) -> Flask:
-    """The whole site with these settings; compiling its templates costs once a process."""
+    """The whole site with these settings; what comes out the same costs once a process."""
     site = create_site(wanted)
-    site.jinja_env.bytecode_cache = COMPILED
+    kept.use(site)
     return site
 
 
@@ -255,5 +236,6 @@ def migrate(wanted: Settings) -> None:
     site = a_site(wanted)
     with site.app_context():
         flask_migrate.upgrade()
+        kept.keep_dialect(db.engine)
         db.session.remove()
         db.engine.dispose()
