@@ -26,6 +26,7 @@ from portal.accounts.roles import Role
 from portal.accounts.user import Status, User
 from portal.audit import AuditEntry
 from portal.database import db
+from portal.desk import question, undo
 from portal.mail import listing
 from portal.mail.outbox import Mail
 from portal.pages.doors import me
@@ -155,6 +156,7 @@ class Accounts(Decisions):
             user=user,
             open_steps=open_steps(user),
             timeline=timeline(user),
+            questions=question.questions_of(user),
             back=way_back(url_for(".index")),
         )
 
@@ -273,6 +275,8 @@ def open_steps(user: User) -> set[str]:
         "registrations.rejection": lambda user: approval.must_be_rejectable(user, by=me()),
         "registrations.reopening": lambda user: approval.must_be_reopenable(user, by=me()),
         "registrations.confirmation_mail": confirmation.must_be_resendable,
+        "registrations.question": lambda user: question.must_be_askable(user, by=me()),
+        "registrations.undo": lambda user: undo.must_be_undoable(user, by=me()),
         "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
         "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
         "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),

@@ -9,6 +9,8 @@ from admin_views.base import StaffView, may_open
 from portal import heartbeat, notifications
 from portal.accounts import directory
 from portal.accounts.user import Status
+from portal.desk import queue
+from portal.desk.queue import Turn
 from portal.mail import listing, pauses
 from portal.mail.listing import Shelf
 
@@ -32,7 +34,8 @@ class Dashboard(StaffView):
         return self.render(
             "admin/dashboard.html",
             counts=directory.counts_by_status(),
-            waiting_since=directory.waiting_since(),
+            ready=queue.counts()[Turn.STAFF],
+            waiting_since=queue.waiting_since(),
             notifications=notifications.unsettled(NEWEST),
             per_day=directory.registrations_per_day(DAYS),
             mails_failed=mails.get(Shelf.FAILED, 0),

@@ -41,7 +41,7 @@ class Decisions(StaffView):
         template: str,
         *,
         guard: Guard,
-        step: Callable[[User], None],
+        step: Callable[[User], object],
         done: Callable[[int], str],
         back: str,
         **more: Any,
@@ -88,7 +88,7 @@ def why_not(guard: Guard, user: User) -> str | None:
     return None
 
 
-def _take(step: Callable[[User], None], ids: Sequence[int]) -> dict[int, str]:
+def _take(step: Callable[[User], object], ids: Sequence[int]) -> dict[int, str]:
     failures = {}
     for user_id in ids:
         try:

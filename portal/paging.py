@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -76,7 +76,7 @@ class Keyset:
 
     The key is a moment or a text, never empty in the rows listed, and has an index that ends
     with the id (a unique one needs no id); or it is the id itself. A cursor that means nothing
-    shows the first page.
+    shows the first page. `keys_of` finds what carries the key, where that is not the row.
     """
 
     def __init__(
@@ -87,7 +87,9 @@ class Keyset:
         descending: bool,
         cursor: str = "",
         per_page: int = PER_PAGE,
+        keys_of: Callable[[Any], Any] = lambda row: row,
     ) -> None:
+        self.keys_of = keys_of
         self.key = key
         self.identity = identity
         self.per_page = per_page
@@ -135,8 +137,9 @@ class Keyset:
         return [self.key >= place.key, or_(self.key > place.key, further)]
 
     def _beside(self, direction: str, row: Any) -> str:
-        key = "" if self._sorts_by_id() else getattr(row, self.key.key)
-        return str(Place(direction, key, getattr(row, self.identity.key)))
+        keys = self.keys_of(row)
+        key = "" if self._sorts_by_id() else getattr(keys, self.key.key)
+        return str(Place(direction, key, getattr(keys, self.identity.key)))
 
     def _sorts_by_id(self) -> bool:
         return self.key is self.identity

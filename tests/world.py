@@ -93,7 +93,9 @@ def world_of(people: People, language: str) -> World:
             "letter_id": [_letter(), 0],
         },
         queries={
-            "registrations.index": ["tab=unconfirmed", "tab=rejected", "q=qqq"],
+            "registrations.index": ["tab=asked", "tab=unconfirmed", "tab=rejected", "q=qqq"],
+            "registrations.question": [f"ids={pending.id}", f"ids={rejected.id}"],
+            "registrations.undo": [f"ids={approved.id}&ids={pending.id}"],
             "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],
             "registrations.rejection": [f"ids={pending.id}&ids={approved.id}"],
             "registrations.confirmation_mail": [f"ids={unconfirmed.id}&ids={approved.id}"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
 from portal import clock, settings
 from portal.database import Model, UtcDateTime, db
@@ -127,3 +127,21 @@ def last(user: User) -> Decision | None:
         .order_by(Decision.at.desc(), Decision.id.desc())
         .limit(1)
     ).one_or_none()
+
+
+def undoable(*, by: User, most: int = 20) -> list[Decision]:
+    """What this member of staff decided and can still undo, the newest first, each with whom."""
+    return list(
+        db.session.scalars(
+            select(Decision)
+            .where(
+                Decision.by_id == by.id,
+                Decision.stands(),
+                Decision.at > clock.now() - timedelta(seconds=settings.current().desk.undo_seconds),
+                Decision.undoable_until > clock.now(),
+            )
+            .options(joinedload(Decision.user).options(raiseload("*")))
+            .order_by(Decision.at.desc(), Decision.id.desc())
+            .limit(most)
+        ).unique()
+    )

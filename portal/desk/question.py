@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, Text, select, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
 from portal import audit, clock, notifications
 from portal.accounts import authority
@@ -139,3 +139,16 @@ def latest(user: User) -> Question | None:
         .order_by(Question.asked_at.desc(), Question.id.desc())
         .limit(1)
     ).one_or_none()
+
+
+def questions_of(user: User, *, most: int = 20) -> list[Question]:
+    """What this person was asked and what they answered, the newest first, with who asked."""
+    return list(
+        db.session.scalars(
+            select(Question)
+            .where(Question.user_id == user.id)
+            .options(joinedload(Question.by).options(raiseload("*")))
+            .order_by(Question.asked_at.desc(), Question.id.desc())
+            .limit(most)
+        ).unique()
+    )

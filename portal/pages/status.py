@@ -9,15 +9,18 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from wtforms import TextAreaField
+from wtforms.validators import InputRequired, Length
 
 from portal.accounts import approval
 from portal.accounts.user import Status, User
 from portal.database import transaction
+from portal.desk import question
 from portal.errors import StepRefused
 from portal.pages import pages
 from portal.pages.doors import me, me_locked
 from portal.security import limits
-from portal.security.forms import PortalForm, reason_field
+from portal.security.forms import PlainText, PortalForm, reason_field, trimmed
 
 
 class Milestone(NamedTuple):
@@ -35,6 +38,20 @@ class ReasonForm(PortalForm):
     reason = reason_field()
 
 
+class AnswerForm(PortalForm):
+    """What the applicant says to a question of the staff (B2)."""
+
+    answer = TextAreaField(
+        _l("Your answer"),
+        filters=[trimmed],
+        validators=[
+            InputRequired(_l("Write an answer.")),
+            Length(max=2000, message=_l("Shorten this to 2000 characters.")),
+            PlainText(lines=True),
+        ],
+    )
+
+
 @pages.route("/status", methods=["GET", "POST"])
 @limits.by_account
 def status() -> ResponseReturnValue:
@@ -49,9 +66,39 @@ def status() -> ResponseReturnValue:
         else:
             flash(_("Your reason is saved. The staff will read it."), "success")
             return redirect(url_for("pages.status"), 303)
-    return render_template(
-        "pages/status.html", user=me(), steps=milestones(me()), form=form
-    ), 400 if form.errors else 200
+    return _page(form, AnswerForm(formdata=None))
+
+
+@pages.post("/status/answer")
+@limits.by_account
+def answer() -> ResponseReturnValue:
+    """Take the answer to a question of the staff, and put the registration before them again."""
+    form = AnswerForm()
+    if form.validate_on_submit():
+        try:
+            with transaction():
+                question.answer(me_locked(), text=form.answer.data or "")
+        except StepRefused as refused:
+            form.refuse(refused)
+        else:
+            flash(_("Your answer is on its way to the staff."), "success")
+            return redirect(url_for("pages.status"), 303)
+    return _page(ReasonForm(formdata=None, data={"reason": me().reason}), form)
+
+
+def _page(reason_form: ReasonForm, answer_form: AnswerForm) -> ResponseReturnValue:
+    user = me()
+    asked = question.latest(user) if user.status is Status.PENDING else None
+    page = render_template(
+        "pages/status.html",
+        user=user,
+        steps=milestones(user),
+        form=answer_form if answer_form.errors else reason_form,
+        reason_form=reason_form,
+        answer_form=answer_form,
+        asked=asked,
+    )
+    return page, 400 if reason_form.errors or answer_form.errors else 200
 
 
 def milestones(user: User) -> list[Milestone]:

@@ -51,6 +51,7 @@ RULES: dict[str, Rule] = {
     "pages.home": PEOPLE,
     "pages.open_agent": PEOPLE,
     "pages.status": WAITING_TOO,
+    "pages.answer": WAITING_TOO,
     "pages.terms": EVERYONE,
     "pages.register": EVERYONE,
     "pages.registered": EVERYONE,
