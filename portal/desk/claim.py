@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ColumnElement, ForeignKey, and_, case, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
-from portal.database import Model, UtcDateTime
+from portal import clock, settings
+from portal.accounts.user import Status
+from portal.database import Model, UtcDateTime, db
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -30,3 +34,71 @@ class Claim(Model):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     by: Mapped[User] = relationship("User", foreign_keys=[by_id], lazy="joined")
+
+    @property
+    def lasts(self) -> timedelta:
+        """For how long they have been looking."""
+        return clock.now() - self.since
+
+
+def claim(user: User, *, by: User) -> None:
+    """Let colleagues see that somebody looks at a registration, or still does.
+
+    What a colleague looks at stays theirs until their claim lapses. What is decided is not
+    claimed. Nothing is refused: ask `held` who has it.
+    """
+    _hold(user, by=by, where=or_(Claim.by_id == by.id, _has_lapsed()))
+
+
+def take_over(user: User, *, by: User) -> None:
+    """Claim a registration that a colleague looks at. One that is one's own goes on."""
+    _hold(user, by=by, where=None)
+
+
+def release(user: User, *, by: User) -> None:
+    """Stop looking at a registration. A colleague's claim stays."""
+    db.session.execute(delete(Claim).where(Claim.user_id == user.id, Claim.by_id == by.id))
+
+
+def held(user_ids: Collection[int]) -> dict[int, Claim]:
+    """Which of these registrations somebody looks at now, and who. One query."""
+    if not user_ids:
+        return {}
+    found = db.session.scalars(
+        select(Claim)
+        .where(Claim.user_id.in_(user_ids), ~_has_lapsed())
+        .options(joinedload(Claim.by).options(raiseload("*")))
+        .execution_options(populate_existing=True)
+    )
+    return {claim.user_id: claim for claim in found}
+
+
+def lapsed_before() -> datetime:
+    """Whoever was last seen at this moment or before no longer counts as looking."""
+    lapse = timedelta(seconds=settings.current().desk.claim_lapses_after_seconds)
+    return clock.now() - lapse
+
+
+def _has_lapsed() -> ColumnElement[bool]:
+    return Claim.seen_at <= lapsed_before()
+
+
+def _hold(user: User, *, by: User, where: ColumnElement[bool] | None) -> None:
+    """One statement, so that of two who begin to look at the same moment one has it."""
+    if user.status not in (Status.UNCONFIRMED, Status.PENDING):
+        return
+    now = clock.now()
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    wanted = dialect.insert(Claim).values(user_id=user.id, by_id=by.id, since=now, seen_at=now)
+    goes_on = and_(Claim.by_id == by.id, ~_has_lapsed())
+    db.session.execute(
+        wanted.on_conflict_do_update(
+            index_elements=[Claim.user_id],
+            set_={
+                "by_id": wanted.excluded.by_id,
+                "since": case((goes_on, Claim.since), else_=wanted.excluded.since),
+                "seen_at": wanted.excluded.seen_at,
+            },
+            where=where,
+        )
+    )
