@@ -26,7 +26,7 @@ from portal.accounts.roles import Role
 from portal.accounts.user import Status, User
 from portal.audit import AuditEntry
 from portal.database import db
-from portal.desk import question, undo
+from portal.desk import marks, question, undo
 from portal.mail import listing
 from portal.mail.outbox import Mail
 from portal.pages.doors import me
@@ -56,6 +56,10 @@ _SORTS: dict[Sort, tuple[Any, Order]] = {
     Sort.OLDEST: (_l("Oldest first"), Order.OLDEST_REGISTRATION),
     Sort.SIGN_IN: (_l("Latest sign-in first"), Order.LATEST_SIGN_IN),
 }
+
+
+# Marks help to decide; what is decided has no use for them.
+_UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
 
 
 class Event(NamedTuple):
@@ -157,6 +161,7 @@ class Accounts(Decisions):
             open_steps=open_steps(user),
             timeline=timeline(user),
             questions=question.questions_of(user),
+            evidence=marks.evidence(user) if user.status in _UNDECIDED else [],
             back=way_back(url_for(".index")),
         )
 

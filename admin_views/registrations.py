@@ -21,7 +21,7 @@ from admin_views.export import Column
 from portal.accounts import access, approval, confirmation, directory
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import Status, User
-from portal.desk import decision, queue, standard_text
+from portal.desk import decision, marks, queue, standard_text
 from portal.desk import question as questions
 from portal.desk import undo as undoing
 from portal.desk.queue import Turn
@@ -149,6 +149,7 @@ class Registrations(Decisions):
             page=page,
             search=search,
             undoable=decision.undoable(by=me()),
+            marks=marks.marks_of([user.id for user in page.rows]),
         )
 
     @expose("/approval", methods=["GET", "POST"])

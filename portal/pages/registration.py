@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from wtforms import BooleanField
+from itsdangerous import BadSignature, TimestampSigner
+from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired
 
 from portal import clock, links, settings
@@ -39,6 +40,7 @@ from portal.security.sessions import MAILED_TO, REGISTERED_HERE
 class RegistrationForm(NewPassword, PortalForm):
     """Asking for an account (M1)."""
 
+    shown = HiddenField()
     full_name = full_name_field()
     username = username_field()
     email = email_field()
@@ -57,6 +59,19 @@ class RegistrationForm(NewPassword, PortalForm):
             email=self.email.data or "",
         )
 
+    def begin(self) -> None:
+        """Note when the form was first shown, sealed so that nobody makes it up."""
+        if self.seconds() is None:
+            self.shown.data = _seal().sign(b"").decode()
+
+    def seconds(self) -> int | None:
+        """How long it took to fill in, as far as that is known."""
+        try:
+            shown_at = _seal().unsign(self.shown.data or "", return_timestamp=True)[1]
+        except BadSignature:
+            return None
+        return max(0, int((clock.now() - shown_at).total_seconds()))
+
 
 @pages.route("/register", methods=["GET", "POST"])
 @limits.by_address("registration")
@@ -73,6 +88,7 @@ def register() -> ResponseReturnValue:
         session[MAILED_TO] = application.email
         session[REGISTERED_HERE] = _mark(user)
         return redirect(url_for("pages.registered"), 303)
+    form.begin()
     return render_template(
         "pages/register.html",
         form=form,
@@ -102,6 +118,10 @@ def terms() -> ResponseReturnValue:
     return render_template("pages/terms.html", version=settings.current().site.terms_version)
 
 
+def _seal() -> TimestampSigner:
+    return TimestampSigner(settings.current().secrets.secret_key, salt="registration form")
+
+
 def _mark(user: User | None) -> str:
     """What lets this browser confirm by the button alone; a like mark for everybody else."""
     if user is None or user.password is None:
@@ -120,4 +140,6 @@ def _application(form: RegistrationForm) -> Application:
         communication=Communication(form.communication.data),
         reason=form.reason.data or "",
         terms_version=settings.current().site.terms_version,
+        network_address=request.remote_addr or "",
+        seconds_to_fill_in=form.seconds(),
     )
