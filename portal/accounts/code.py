@@ -50,17 +50,22 @@ class MailedCode(Model):
     tries_left: Mapped[int]
 
 
-def issue(user: User, purpose: str) -> str:
+def issue(user: User | None, purpose: str) -> str:
     """A fresh code for this account, to be mailed to its address. The one before is dead.
 
     It works for `registration.code_within_minutes`, and for as many tries as
-    `registration.code_tries` says (ASVS 6.5.5, 6.6.3). The account has its id already.
+    `registration.code_tries` says (ASVS 6.5.5, 6.6.3). The account has its id already. For
+    nobody (None) the code is worth nothing, and costs as much.
     """
-    code = fresh()
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    if user is None:
+        _hash(user, purpose, code)
+        forget(_NOBODY, purpose)
+        return code
     rules = settings.current().registration
     row = {
         "code_hash": _hash(user, purpose, code),
-        "expires_at": works_until(),
+        "expires_at": clock.now() + timedelta(minutes=rules.code_within_minutes),
         "tries_left": rules.code_tries,
     }
     dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
@@ -107,16 +112,6 @@ def forget(user_id: int, purpose: str) -> None:
         delete(MailedCode).where(MailedCode.user_id == user_id, MailedCode.purpose == str(purpose)),
         execution_options={"synchronize_session": False},
     )
-
-
-def fresh() -> str:
-    """Six digits that nobody can foresee."""
-    return f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-
-
-def works_until() -> datetime:
-    """Until when a code that is issued now works."""
-    return clock.now() + timedelta(minutes=settings.current().registration.code_within_minutes)
 
 
 def purge() -> None:

@@ -189,8 +189,9 @@ def _letters(world: World) -> list[Any]:
     assert user is not None
     now = clock.now()
     written = {
-        "confirmation": messages.confirmation(user),
-        "confirmation_again": messages.confirmation_again(user),
+        "confirmation": messages.confirmation(user, "123456"),
+        "confirmation_again": messages.confirmation_again(user, "123456"),
+        "confirmed_by_hand": messages.confirmed_by_hand(user),
         "already_registered": messages.already_registered(user),
         "waiting": messages.waiting(user),
         "welcome": messages.welcome(user),
