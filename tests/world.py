@@ -10,7 +10,7 @@ import time_machine
 from flask import Flask
 
 from portal import clock, i18n, links
-from portal.accounts import staff_invitation
+from portal.accounts import denial, staff_invitation
 from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
@@ -72,10 +72,16 @@ def world_of(people: People, language: str) -> World:
             "text_id": [1, 999],
             "role_id": [role.id for role in db.session.scalars(db.select(Role))],
             "accounts.account.user_id": [*(user.id for user in everybody), 999],
+            "accounts.confirmation_by_hand.user_id": [unconfirmed.id, approved.id],
             "user_id": [approved.id, suspended.id],
             "pages.confirm.token": [
                 *(token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),
                 expired(lambda: links.confirmation(unconfirmed)),
+                "nonsense",
+            ],
+            "pages.not_me.token": [
+                *(token(links.confirmation(user)) for user in (unconfirmed, approved)),
+                _denied(people),
                 "nonsense",
             ],
             "pages.reset.token": [
@@ -106,6 +112,16 @@ def world_of(people: People, language: str) -> World:
         },
         data=_data(),
     )
+
+
+def _denied(people: People) -> str:
+    """What the link carries of somebody who said that it was not they."""
+    link = token(links.confirmation(people.user(full_name=NAME)))
+    denied = links.read_denial(link)
+    assert denied is not None
+    with transaction():
+        denial.deny(denied)
+    return link
 
 
 def token(link: str) -> str:
