@@ -17,8 +17,10 @@ from wtforms.validators import Length
 
 from admin_views import export, parameters
 from admin_views.base import ID, chosen, listed, may_open, way_back
-from admin_views.decisions import Decisions, Guard, why_not
+from admin_views.confirmations import Confirmations
+from admin_views.decisions import Guard, why_not
 from admin_views.export import Column
+from portal import notifications
 from portal.accounts import access, approval, confirmation, directory, erasure, roles, suspension
 from portal.accounts.access import AccessLevel
 from portal.accounts.directory import Order
@@ -26,8 +28,10 @@ from portal.accounts.roles import Role
 from portal.accounts.user import Status, User
 from portal.audit import AuditEntry
 from portal.database import db
-from portal.mail import listing
+from portal.mail import listing, opening
+from portal.mail.opening import Looks
 from portal.mail.outbox import Mail
+from portal.notifications import Kind
 from portal.pages.doors import me
 from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
@@ -63,6 +67,7 @@ class Event(NamedTuple):
     at: datetime
     entry: AuditEntry | None = None
     mail: Mail | None = None
+    looks: Looks | None = None
 
 
 class SuspensionForm(PortalForm):
@@ -103,7 +108,7 @@ class RolesForm(PortalForm):
         self.roles.choices = choices((role.id, role.name) for role in self.all_roles)
 
 
-class Accounts(Decisions):
+class Accounts(Confirmations):
     """The directory of accounts, and one page for each."""
 
     part = "accounts"
@@ -155,6 +160,7 @@ class Accounts(Decisions):
             user=user,
             open_steps=open_steps(user),
             timeline=timeline(user),
+            denied=notifications.is_open(user, Kind.NOT_ME),
             back=way_back(url_for(".index")),
         )
 
@@ -273,6 +279,9 @@ def open_steps(user: User) -> set[str]:
         "registrations.rejection": lambda user: approval.must_be_rejectable(user, by=me()),
         "registrations.reopening": lambda user: approval.must_be_reopenable(user, by=me()),
         "registrations.confirmation_mail": confirmation.must_be_resendable,
+        "accounts.confirmation_by_hand": lambda user: confirmation.must_be_confirmable_by_hand(
+            user, by=me()
+        ),
         "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
         "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
         "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),
@@ -289,5 +298,7 @@ def open_steps(user: User) -> set[str]:
 def timeline(user: User) -> list[Event]:
     """What happened to an account and what it was mailed, newest first."""
     events = [Event(entry.at, entry=entry) for entry in directory.timeline(user)]
-    events += [Event(mail.posted_at, mail=mail) for mail in listing.of_person(user.id)]
+    mails = listing.of_person(user.id)
+    looks = opening.looks([mail.id for mail in mails])
+    events += [Event(mail.posted_at, mail=mail, looks=looks.get(mail.id)) for mail in mails]
     return sorted(events, key=lambda event: event.at, reverse=True)
