@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
         wording.details,
         wording.mail_label,
         wording.name_of,
+        wording.notification_label,
         wording.trouble_text,
         wording.utc_day_text,
     ):

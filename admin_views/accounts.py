@@ -17,8 +17,10 @@ from wtforms.validators import Length
 
 from admin_views import export, parameters
 from admin_views.base import ID, chosen, listed, may_open, way_back
-from admin_views.decisions import Decisions, Guard, why_not
+from admin_views.confirmations import Confirmations
+from admin_views.decisions import Guard, why_not
 from admin_views.export import Column
+from portal import notifications
 from portal.accounts import access, approval, confirmation, directory, erasure, roles, suspension
 from portal.accounts.access import AccessLevel
 from portal.accounts.directory import Order
@@ -27,8 +29,10 @@ from portal.accounts.user import Status, User
 from portal.audit import AuditEntry
 from portal.database import db
 from portal.desk import marks, question, undo
-from portal.mail import listing
+from portal.mail import listing, opening
+from portal.mail.opening import Looks
 from portal.mail.outbox import Mail
+from portal.notifications import Kind
 from portal.pages.doors import me
 from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
@@ -68,6 +72,7 @@ class Event(NamedTuple):
     at: datetime
     entry: AuditEntry | None = None
     mail: Mail | None = None
+    looks: Looks | None = None
 
 
 class SuspensionForm(PortalForm):
@@ -108,7 +113,7 @@ class RolesForm(PortalForm):
         self.roles.choices = choices((role.id, role.name) for role in self.all_roles)
 
 
-class Accounts(Decisions):
+class Accounts(Confirmations):
     """The directory of accounts, and one page for each."""
 
     part = "accounts"
@@ -162,6 +167,7 @@ class Accounts(Decisions):
             timeline=timeline(user),
             questions=question.questions_of(user),
             evidence=marks.evidence(user) if user.status in _UNDECIDED else [],
+            denied=notifications.is_open(user, Kind.NOT_ME),
             back=way_back(url_for(".index")),
         )
 
@@ -282,6 +288,9 @@ def open_steps(user: User) -> set[str]:
         "registrations.confirmation_mail": confirmation.must_be_resendable,
         "registrations.question": lambda user: question.must_be_askable(user, by=me()),
         "registrations.undo": lambda user: undo.must_be_undoable(user, by=me()),
+        "accounts.confirmation_by_hand": lambda user: confirmation.must_be_confirmable_by_hand(
+            user, by=me()
+        ),
         "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
         "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
         "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),
@@ -298,5 +307,7 @@ def open_steps(user: User) -> set[str]:
 def timeline(user: User) -> list[Event]:
     """What happened to an account and what it was mailed, newest first."""
     events = [Event(entry.at, entry=entry) for entry in directory.timeline(user)]
-    events += [Event(mail.posted_at, mail=mail) for mail in listing.of_person(user.id)]
+    mails = listing.of_person(user.id)
+    looks = opening.looks([mail.id for mail in mails])
+    events += [Event(mail.posted_at, mail=mail, looks=looks.get(mail.id)) for mail in mails]
     return sorted(events, key=lambda event: event.at, reverse=True)

@@ -12,15 +12,24 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from admin_views import export, parameters, wording
-from admin_views.base import StaffView, back_to, current, in_transaction, listed, way_back
+from admin_views.base import (
+    StaffView,
+    ask_for,
+    back_to,
+    current,
+    in_transaction,
+    listed,
+    way_back,
+)
 from admin_views.decisions import MOST
 from admin_views.export import Column
-from portal.accounts import directory
+from portal.accounts import directory, silence
 from portal.errors import StepRefused
-from portal.mail import listing, outbox, pauses
+from portal.mail import listing, opening, outbox, pauses
 from portal.mail.listing import Shelf
 from portal.mail.outbox import Mail
 from portal.pages.doors import me
+from portal.security.forms import PortalForm, email_field
 
 SHELVES: dict[Shelf, Any] = {
     Shelf.ALL: _l("All"),
@@ -32,6 +41,12 @@ SHELVES: dict[Shelf, Any] = {
 
 # A search that fits more people than this is told to be more precise.
 PEOPLE = 10
+
+
+class SilenceForm(PortalForm):
+    """An address that may be mailed again."""
+
+    email = email_field()
 
 
 class OutgoingMail(StaffView):
@@ -55,6 +70,7 @@ class OutgoingMail(StaffView):
         return self.render(
             "admin/mail/index.html",
             page=page,
+            looks=opening.looks([mail.id for mail in page.rows]),
             shelf=shelf,
             shelves=SHELVES,
             counts=listing.counts(),
@@ -113,6 +129,20 @@ class OutgoingMail(StaffView):
         if not ids:
             flash(_("Tick at least one row first."), "warning")
         return back_to(way_back(url_for(".index")))
+
+    @expose("/silence", methods=["GET", "POST"])
+    def silence(self) -> ResponseReturnValue:
+        """Lift the silence of an address whose owner asked the staff to."""
+        form = SilenceForm()
+        back = way_back(url_for(".index"))
+        if form.validate_on_submit() and ask_for(
+            lambda: silence.lift(form.email.data or "", by=me()),
+            done=_("The address may be mailed again."),
+            form=form,
+        ):
+            return back_to(back)
+        page = self.render("admin/mail/silence.html", form=form, back=back)
+        return page, 400 if form.errors else 200
 
 
 _COLUMNS = [

@@ -13,6 +13,7 @@ from portal import i18n
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.mail import trouble
+from portal.notifications import Kind
 from portal.paging import COUNTED
 
 
@@ -59,6 +60,11 @@ def action_label(entry: AuditEntry) -> Any:
 def mail_label(kind: str) -> Any:
     """What a mail is about, by its kind."""
     return _MAILS.get(kind, kind)
+
+
+def notification_label(kind: str) -> Any:
+    """What there is to look at. A kind that this version does not know goes by its key."""
+    return Kind(kind).label if kind in set(Kind) else kind
 
 
 def trouble_text(error: str | None) -> str:
@@ -138,6 +144,7 @@ _KINDS = {"agent": _l("Agent"), "app": _l("App")}
 _MAILS = {
     "confirmation": _l("Confirm your address"),
     "confirmation_again": _l("Confirm your address, asked again"),
+    "confirmed_by_hand": _l("Your address was confirmed by hand"),
     "already_registered": _l("You have an account already"),
     "username_taken": _l("Your username is taken"),
     "waiting": _l("Your registration waits for staff"),

@@ -56,6 +56,7 @@ class Action(StrEnum):
     AGENT_EDITED = "agent.edited"
     AGENT_REMOVED = "agent.removed"
     MAIL_RETRIED = "mail.retried"
+    SILENCE_LIFTED = "mail.silence_lifted"
     TEXT_EDITED = "standard_text.edited"
     TEXT_REMOVED = "standard_text.removed"
     BULK_ASKED = "bulk.asked"
@@ -103,6 +104,7 @@ _LABELS = {
     Action.AGENT_EDITED: _l("Agent edited"),
     Action.AGENT_REMOVED: _l("Agent removed"),
     Action.MAIL_RETRIED: _l("Mail tried again"),
+    Action.SILENCE_LIFTED: _l("An address may be mailed again"),
     Action.TEXT_EDITED: _l("Standard text edited"),
     Action.TEXT_REMOVED: _l("Standard text removed"),
     Action.BULK_ASKED: _l("Step on many people asked for"),

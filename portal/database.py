@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, String, event
-from sqlalchemy.engine import Dialect
+from sqlalchemy import DateTime, Engine, MetaData, String, event, text
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase, lazyload
 from sqlalchemy.types import TypeDecorator
 
@@ -81,15 +81,21 @@ def init_app(app: Flask) -> None:
             event.listen(db.engine, "connect", _prepare_sqlite)
 
 
+# How long a transaction on SQLite waits for another one to end.
+PATIENCE = timedelta(seconds=5)
+
+
 @contextmanager
-def transaction() -> Iterator[None]:
+def transaction(*, patience: timedelta | None = None) -> Iterator[None]:
     """The one way to change the database: all of what is inside, or nothing.
 
     On SQLite the write lock is taken before the first read, so that what a step
-    checks still holds when it writes. Rows loaded earlier are read anew.
+    checks still holds when it writes. Rows loaded earlier are read anew. With `patience` it
+    waits for no lock longer than that.
 
     Raises:
         RuntimeError: something was changed before the transaction began.
+        sqlalchemy.exc.OperationalError: a lock was not to be had in time.
     """
     session = db.session
     if session.new or session.dirty or session.deleted:
@@ -98,7 +104,9 @@ def transaction() -> Iterator[None]:
     session.expire_all()
     try:
         if session.get_bind().dialect.name == "sqlite":
-            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            _begin_immediate(session.connection(), patience or PATIENCE)
+        elif patience is not None:
+            session.execute(text(f"SET LOCAL lock_timeout = {_milliseconds(patience)}"))
         yield
         session.commit()
     except BaseException:
@@ -127,17 +135,30 @@ def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         # IMMEDIATE: the driver opens a transaction before the first write, never for
         # reads, so that no reader has to be upgraded to a writer and fail as "locked".
-        connect = {"isolation_level": "IMMEDIATE", "timeout": 5.0}
+        connect = {"isolation_level": "IMMEDIATE", "timeout": PATIENCE.total_seconds()}
         return {"connect_args": connect, "hide_parameters": True}
     # Parameters hold names and hashes: they stay out of errors, and so out of logs (ASVS 16.2.5).
     return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10, "hide_parameters": True}
+
+
+def _begin_immediate(connection: Connection, patience: timedelta) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout={_milliseconds(patience)}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_milliseconds(PATIENCE)}")
+
+
+def _milliseconds(of: timedelta) -> int:
+    return int(of.total_seconds() * 1000)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         "journal_mode=WAL",
         "foreign_keys=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={_milliseconds(PATIENCE)}",
         "synchronous=FULL",
     ):
         connection.execute(f"PRAGMA {pragma}")

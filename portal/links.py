@@ -5,7 +5,9 @@ The tokens are Flask-Security's signed and dated ones, bound to the account and 
 
 from __future__ import annotations
 
+import hmac
 import json
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -17,6 +19,7 @@ from flask_security.proxies import _security
 from flask_security.utils import check_and_get_token_status, hash_data, verify_hash
 
 from portal import settings
+from portal.fingerprints import fingerprint
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -32,11 +35,27 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a token said: whether it counts, whose it is, and the new address where it names one."""
+    """What a token said: whether it counts, whose it is, and the new address where it names one.
+
+    `ticket` is the mail that it came with, as far as it says so.
+    """
 
     state: LinkState
     user: User | None = None
     email: str = ""
+    ticket: str = ""
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Who may say "this was not me": whoever has this link, to this address, however old it is.
+
+    `user` is the account as long as it has the address, and `address` its fingerprint.
+    """
+
+    address: str
+    user: User | None
+    ticket: str
 
 
 def absolute(endpoint: str, **values: Any) -> str:
@@ -50,24 +69,43 @@ def absolute(endpoint: str, **values: Any) -> str:
     return adapter.build(endpoint, values, force_external=True)
 
 
-def confirmation(user: User) -> str:
+def new_ticket() -> str:
+    """A name for a mail that its link carries. It opens nothing: the link is signed besides."""
+    return secrets.token_urlsafe(12)
+
+
+def confirmation(user: User, *, ticket: str = "") -> str:
     """Where somebody confirms their address."""
-    token = _security.confirm_serializer.dumps([user.fs_uniquifier, hash_data(user.email or "")])
-    return absolute("pages.confirm", token=token)
+    return absolute("pages.confirm", token=_confirmation_token(user, ticket))
+
+
+def not_me(user: User, *, ticket: str = "") -> str:
+    """Where whoever got a confirmation mail says that they did not register."""
+    return absolute("pages.not_me", token=_confirmation_token(user, ticket))
 
 
 def read_confirmation(token: str) -> Reading:
     """Whose address a confirmation link proves."""
     lasts = timedelta(hours=settings.current().registration.confirm_within_hours)
     state, user, data = _read("confirm", token, lasts)
-    if user is None or not (user.email and verify_hash(data[1], user.email)):
+    if user is None or not _is_address_of(user, data[1]):
         return Reading(LinkState.INVALID)
-    return Reading(state, user)
+    return Reading(state, user, ticket=_ticket(data, 2))
 
 
-def password_reset(user: User) -> str:
+def read_denial(token: str) -> Denial | None:
+    """What the same link says to "this was not me". It never expires; None: it is no link."""
+    state, user, data = _read("confirm", token, timedelta.max)
+    if state is LinkState.INVALID or not isinstance(data[1], str):
+        return None
+    if user is not None and not _is_address_of(user, data[1]):
+        user = None  # the account has moved on to another address
+    return Denial(address=data[1], user=user, ticket=_ticket(data, 2))
+
+
+def password_reset(user: User, *, ticket: str = "") -> str:
     """Where somebody chooses a new password. Works until the password changes."""
-    token = _security.reset_serializer.dumps([user.fs_uniquifier, _password_mark(user)])
+    token = _security.reset_serializer.dumps([user.fs_uniquifier, _password_mark(user), ticket])
     return absolute("pages.reset", token=token)
 
 
@@ -77,13 +115,13 @@ def read_password_reset(token: str) -> Reading:
     state, user, data = _read("reset", token, lasts)
     if user is None or not verify_hash(data[1], _password_mark_source(user)):
         return Reading(LinkState.INVALID)
-    return Reading(state, user)
+    return Reading(state, user, ticket=_ticket(data, 2))
 
 
-def change_of_address(user: User, new_email: str) -> str:
+def change_of_address(user: User, new_email: str, *, ticket: str = "") -> str:
     """Where somebody proves the address they want to move to."""
     token = _security.change_email_serializer.dumps(
-        [user.fs_uniquifier, hash_data(user.email or ""), new_email]
+        [user.fs_uniquifier, hash_data(user.email or ""), new_email, ticket]
     )
     return absolute("pages.confirm_email_change", token=token)
 
@@ -94,7 +132,7 @@ def read_change_of_address(token: str) -> Reading:
     state, user, data = _read("change_email", token, lasts)
     if user is None or not (user.email and verify_hash(data[1], user.email)):
         return Reading(LinkState.INVALID)
-    return Reading(state, user, data[2])
+    return Reading(state, user, data[2], ticket=_ticket(data, 3))
 
 
 def registration_draft(**fields: str) -> str:
@@ -110,6 +148,23 @@ def read_registration_draft(token: str) -> dict[str, str]:
         return {}
     fields: dict[str, str] = json.loads(plain)
     return fields
+
+
+def _confirmation_token(user: User, ticket: str) -> str:
+    # A fingerprint, and not a plain hash: the link may lie about in mailboxes and logs of others.
+    address = fingerprint(user.email_canonical or "", of="address")
+    token: str = _security.confirm_serializer.dumps([user.fs_uniquifier, address, ticket])
+    return token
+
+
+def _is_address_of(user: User, found: Any) -> bool:
+    if not user.email_canonical or not isinstance(found, str):
+        return False
+    return hmac.compare_digest(fingerprint(user.email_canonical, of="address"), found)
+
+
+def _ticket(data: list[Any], place: int) -> str:
+    return str(data[place]) if len(data) > place else ""
 
 
 def _read(name: str, token: str, lasts: timedelta) -> tuple[LinkState, User | None, list[Any]]:

@@ -99,6 +99,16 @@ def settle(user: User, kind: Kind, *, by: User | None) -> None:
             notification.settled_by_id = by.id if by else None
 
 
+def is_open(user: User, kind: Kind) -> bool:
+    """Whether something of this kind about this person waits for staff."""
+    found = select(Notification.id).where(
+        Notification.about_id == user.id,
+        Notification.kind == kind.value,
+        Notification.settled_at.is_(None),
+    )
+    return db.session.scalar(found.limit(1)) is not None
+
+
 def unsettled(limit: int) -> list[Notification]:
     """What waits for staff, newest first, at most `limit`."""
     return list(

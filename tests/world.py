@@ -10,18 +10,40 @@ import time_machine
 from flask import Flask
 
 from portal import clock, i18n, links
-from portal.accounts import staff_invitation
+from portal.accounts import denial, staff_invitation
 from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.agents.catalogue import Agent
 from portal.database import db, transaction
+from portal.desk.standard_text import StandardText
 from portal.mail.mailbox import CapturedMail
 from tests.i18n.crawler import addresses
 from tests.people import PASSWORD, People, an_agent, level
 
 # What answers with no page: files, and what machines ask.
-NO_PAGES = {"static", "health.alive", "health.ready", "mailbox.part", "mailbox.source"}
+NO_PAGES = {
+    "static",
+    "health.alive",
+    "health.ready",
+    "mailbox.part",
+    "mailbox.source",
+    "figures.export_reviewers",
+    *(
+        f"{part}.export"
+        for part in (
+            "registrations",
+            "accounts",
+            "figures",
+            "access_levels",
+            "agents",
+            "texts",
+            "mail",
+            "audit_trail",
+            "roles",
+        )
+    ),
+}
 
 NAME = "Zoë Quixote-Žižek"
 REASON, REJECTION = "Zkq zkq.", "Zkq rjk."
@@ -72,10 +94,16 @@ def world_of(people: People, language: str) -> World:
             "text_id": [1, 999],
             "role_id": [role.id for role in db.session.scalars(db.select(Role))],
             "accounts.account.user_id": [*(user.id for user in everybody), 999],
+            "accounts.confirmation_by_hand.user_id": [unconfirmed.id, approved.id],
             "user_id": [approved.id, suspended.id],
             "pages.confirm.token": [
                 *(token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),
                 expired(lambda: links.confirmation(unconfirmed)),
+                "nonsense",
+            ],
+            "pages.not_me.token": [
+                *(token(links.confirmation(user)) for user in (unconfirmed, approved)),
+                _denied(people),
                 "nonsense",
             ],
             "pages.reset.token": [
@@ -108,6 +136,16 @@ def world_of(people: People, language: str) -> World:
         },
         data=_data(),
     )
+
+
+def _denied(people: People) -> str:
+    """What the link carries of somebody who said that it was not they."""
+    link = token(links.confirmation(people.user(full_name=NAME)))
+    denied = links.read_denial(link)
+    assert denied is not None
+    with transaction():
+        denial.deny(denied)
+    return link
 
 
 def token(link: str) -> str:
@@ -149,6 +187,8 @@ def _data() -> set[str]:
     for kind in (AccessLevel, Role, Agent):
         for row in db.session.scalars(db.select(kind)):
             words |= {str(row.name), str(row.description)}
+    for text in db.session.scalars(db.select(StandardText)):
+        words |= {text.name, *(variant.body for variant in text.variants)}
     with i18n.mail_locale(None):
         words |= {place for _, place in i18n.time_zone_menu()}
     return words - {"None", ""}

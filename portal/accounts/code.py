@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import hmac
+import secrets
+import unicodedata
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import Model, UtcDateTime
+from portal import clock, settings
+from portal.database import Model, UtcDateTime, db
+from portal.fingerprints import fingerprint
+
+if TYPE_CHECKING:
+    from portal.accounts.user import User
+
+DIGITS = 6
+
+# Wide enough for what a person types; more is nobody's code.
+LONGEST_TYPED = 40
+
+_NOBODY = 0
+
+
+class Purpose(StrEnum):
+    """What a code is good for. One that was mailed for the one is worth nothing for the other."""
+
+    CONFIRMATION = "confirmation"
+    STATUS = "status"
 
 
 class MailedCode(Model):
@@ -23,3 +48,91 @@ class MailedCode(Model):
     code_hash: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     tries_left: Mapped[int]
+
+
+def issue(user: User | None, purpose: str) -> str:
+    """A fresh code for this account, to be mailed to its address. The one before is dead.
+
+    It works for `registration.code_within_minutes`, and for as many tries as
+    `registration.code_tries` says (ASVS 6.5.5, 6.6.3). The account has its id already. For
+    nobody (None) the code is worth nothing, and costs as much.
+    """
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    if user is None:
+        _hash(user, purpose, code)
+        forget(_NOBODY, purpose)
+        return code
+    rules = settings.current().registration
+    row = {
+        "code_hash": _hash(user, purpose, code),
+        "expires_at": clock.now() + timedelta(minutes=rules.code_within_minutes),
+        "tries_left": rules.code_tries,
+    }
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    db.session.flush()
+    db.session.execute(
+        dialect.insert(MailedCode)
+        .values(user_id=user.id, purpose=str(purpose), **row)
+        .on_conflict_do_update(index_elements=["user_id", "purpose"], set_=row),
+        execution_options={"synchronize_session": False},
+    )
+    return code
+
+
+def check(user: User | None, purpose: str, typed: str) -> bool:
+    """Whether this is the code that works now. A right one is used up; a wrong one costs a try.
+
+    The try is taken before anything is compared, in one statement, so that guesses sent at the
+    same moment count one each and a right code works once. Nobody (None) costs the same work.
+    Commit also where the answer is no: a refusal that rolls back gives the try back.
+    """
+    hashed = _hash(user, purpose, _digits(typed))
+    account = user.id if user else _NOBODY
+    taken = db.session.scalar(
+        update(MailedCode)
+        .where(
+            MailedCode.user_id == account,
+            MailedCode.purpose == str(purpose),
+            MailedCode.tries_left > 0,
+            MailedCode.expires_at > clock.now(),
+        )
+        .values(tries_left=MailedCode.tries_left - 1)
+        .returning(MailedCode.code_hash),
+        execution_options={"synchronize_session": False},
+    )
+    if not hmac.compare_digest(taken or "", hashed):
+        return False
+    forget(account, purpose)
+    return True
+
+
+def forget(user_id: int, purpose: str) -> None:
+    """Take back the code of an account, whether it was used or is of no use any more."""
+    db.session.execute(
+        delete(MailedCode).where(MailedCode.user_id == user_id, MailedCode.purpose == str(purpose)),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def purge() -> None:
+    """Throw away codes that have expired, in the caller's transaction."""
+    db.session.execute(
+        delete(MailedCode).where(MailedCode.expires_at <= clock.now()),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _digits(typed: str) -> str:
+    """The digits of what was typed, in any script, without the blanks and dashes between them."""
+    signs = (
+        str(unicodedata.decimal(sign, sign))
+        for sign in unicodedata.normalize("NFKC", typed[:LONGEST_TYPED])
+        if not sign.isspace() and unicodedata.category(sign) not in ("Pd", "Cf")
+    )
+    return "".join(signs)
+
+
+def _hash(user: User | None, purpose: str, code: str) -> str:
+    """Bound to the address too: a code that went to another one proves nothing of this one."""
+    account, address = (user.id, user.email_canonical) if user else (_NOBODY, "")
+    return fingerprint(f"{account}\0{purpose}\0{address}\0{code}", of="code")

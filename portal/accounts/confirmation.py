@@ -7,6 +7,8 @@ from datetime import timedelta
 from flask_babel import lazy_gettext as _l
 
 from portal import audit, clock, notifications, settings
+from portal.accounts import authority, code, silence
+from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.desk import review
@@ -37,22 +39,96 @@ def note_confirmed(user: User, *, by: User | None = None, password_hash: str | N
         user.password = password_hash
     user.confirmed_at = clock.now()
     audit.record(Action.CONFIRMED, about=user, by=by or user)
-    review.of(user).wait()
-    notifications.raise_for(user, Kind.NEW_REGISTRATION)
+    _put_before_staff(user)
     outbox.post(messages.waiting(user))
+
+
+def confirm_by_hand(user: User, *, by: User | None, reason: str) -> None:
+    """Take an address as confirmed because staff know better than the mail, and say why.
+
+    Nobody proved that whoever registered reads mail at this address. So the password that they
+    typed is forgotten: the owner of the address chooses one by way of a mail to it, and who
+    registered a stranger's address and talked staff into confirming it has nothing (Sudhodanan
+    and Paverd, "Pre-hijacked accounts", 2022). Confirming a confirmed address changes nothing.
+
+    Raises:
+        StepRefused: no reason is given; the account was rejected, suspended or erased; it is
+            oneself or somebody above.
+    """
+    if user.status in (Status.PENDING, Status.APPROVED):
+        return
+    must_be_confirmable_by_hand(user, by=by)
+    if not reason.strip():
+        raise StepRefused(_l("Say how you know whose address it is."), field="reason")
+
+    user.password = None
+    user.confirmed_at = clock.now()
+    audit.record(Action.CONFIRMED_BY_HAND, about=user, by=by, reason=reason.strip())
+    _put_before_staff(user)
+    outbox.post(messages.confirmed_by_hand(user))
+
+
+def must_be_confirmable_by_hand(user: User, *, by: User | None) -> None:
+    """Refuse to confirm by hand.
+
+    Raises:
+        StepRefused: the address is confirmed; the account was rejected, suspended or erased; it
+            is oneself or somebody above.
+    """
+    if user.status is not Status.UNCONFIRMED:
+        raise StepRefused(_l("This address is not waiting for a confirmation."))
+    authority.must_outrank(by, user)
+
+
+def post_link(user: User | None, *, again: bool = False) -> None:
+    """Post a mail with a link and a code, or do all the work of it for nobody.
+
+    Nobody (None) is mailed nothing, and neither is an address that its owner silenced; that
+    either is so, no stranger can tell. `again` says that somebody registered once more.
+    """
+    is_silenced = _is_silenced(user)
+    if user is None or is_silenced:
+        code.issue(None, Purpose.CONFIRMATION)
+        outbox.post_nothing(like="confirmation")
+        return
+    letter = messages.confirmation_again if again else messages.confirmation
+    outbox.post(letter(user, code.issue(user, Purpose.CONFIRMATION)))
+
+
+def ask_for_link(user: User | None) -> None:
+    """Mail a fresh link to whoever asked for one; nobody learns that there was nothing to mail."""
+    if user is None or user.status is not Status.UNCONFIRMED or pause_left(user):
+        post_link(None)
+        return
+    user.confirmation_mailed_at = clock.now()
+    audit.record(Action.CONFIRMATION_RESENT, about=user, by=user)
+    post_link(user)
+
+
+def is_right_code(user: User | None, typed: str) -> bool:
+    """Whether this is the code that was mailed to somebody who may confirm. Costs a try.
+
+    The same work for somebody who has nothing to confirm, and for nobody. Commit either way.
+    """
+    may = user is not None and user.status is Status.UNCONFIRMED
+    is_silenced = _is_silenced(user)
+    return code.check(user if may and not is_silenced else None, Purpose.CONFIRMATION, typed)
 
 
 def resend_confirmation(user: User, *, by: User | None) -> None:
     """Mail a fresh link. Older links stay good until they expire or one is used.
 
     Raises:
-        StepRefused: the address is confirmed already, or the last mail is too fresh.
+        StepRefused: the address is confirmed already, or its owner wants no more mail; the last
+            mail is too fresh.
     """
     must_be_resendable(user)
+    if silence.is_silenced(user.email or ""):
+        raise StepRefused(_l("The owner of this address wants no more such mail."))
 
     user.confirmation_mailed_at = clock.now()
     audit.record(Action.CONFIRMATION_RESENT, about=user, by=by)
-    outbox.post(messages.confirmation(user))
+    post_link(user)
 
 
 def must_be_resendable(user: User) -> None:
@@ -78,3 +154,13 @@ def pause_left(user: User) -> int:
         return 0
     pause = timedelta(seconds=settings.current().registration.resend_pause_seconds)
     return max(0, round((user.confirmation_mailed_at + pause - clock.now()).total_seconds()))
+
+
+def _put_before_staff(user: User) -> None:
+    code.forget(user.id, Purpose.CONFIRMATION)
+    review.of(user).wait()
+    notifications.raise_for(user, Kind.NEW_REGISTRATION)
+
+
+def _is_silenced(user: User | None) -> bool:
+    return silence.is_silenced((user and user.email) or "nobody@portal.invalid")

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal import audit
-from portal.accounts import canonical, usernames
+from portal.accounts import canonical, silence, usernames
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db
@@ -56,7 +56,8 @@ def ask_for_address_change(user: User, *, email: str) -> None:
     """Mail a link to the new address and a notice to the old one.
 
     An address that somebody else has gets no link; whose it is learns that nothing of theirs
-    changed, and the person who asked learns nothing.
+    changed, and the person who asked learns nothing. An address whose owner wants no such mail
+    gets none.
 
     Raises:
         StepRefused: it is the address they have; the account is not open.
@@ -65,7 +66,9 @@ def ask_for_address_change(user: User, *, email: str) -> None:
     if canonical.email(email) == user.email_canonical:
         raise StepRefused(_l("This is the address you already have."), field="email")
     owner = _owner(email)
-    if owner is None:
+    if silence.is_silenced(email):
+        outbox.post_nothing()
+    elif owner is None:
         outbox.post(messages.address_change(user, email))
     elif owner.active:
         outbox.post(messages.already_registered(owner))

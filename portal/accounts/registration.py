@@ -8,7 +8,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal import audit, clock, links
-from portal.accounts import canonical
+from portal.accounts import canonical, code, confirmation, silence
+from portal.accounts.code import Purpose
 from portal.accounts.user import Communication, Status, User
 from portal.accounts.usernames import username_taken
 from portal.audit import Action
@@ -46,7 +47,8 @@ def register(application: Application) -> User | None:
     - the address belongs to an unconfirmed account: a fresh link, and whoever confirms
       chooses the password then, so that nobody can squat an address;
     - the address belongs to a confirmed account: its owner is told;
-    - the username is taken: the address that registered is told, with a way back.
+    - the username is taken: the address that registered is told, with a way back;
+    - the owner of the address wants no such mail: nobody gets one, and nothing is kept.
 
     Returns the account that can be confirmed now, or None where there is none.
 
@@ -57,6 +59,9 @@ def register(application: Application) -> User | None:
     owner = _owner_of_address(application.email)
     if owner is not None:
         return _register_again(owner)
+    if silence.is_silenced(application.email):
+        _mail_nobody(like="confirmation")
+        return None
     if _is_username_taken(application.username):
         _tell_username_is_taken(application)
         return None
@@ -79,7 +84,7 @@ def register(application: Application) -> User | None:
     audit.record(Action.REGISTERED, about=user, by=user, terms=application.terms_version)
     db.session.flush()
     _lay_on_the_desk(user, application)
-    outbox.post(messages.confirmation(user))
+    confirmation.post_link(user)
     return user
 
 
@@ -111,18 +116,28 @@ def _lay_on_the_desk(user: User, application: Application) -> None:
 
 def _register_again(owner: User) -> User | None:
     if owner.status is not Status.UNCONFIRMED:
-        outbox.post(messages.already_registered(owner))
+        if silence.is_silenced(owner.email or ""):
+            _mail_nobody(like="already_registered")
+        else:
+            code.issue(None, Purpose.CONFIRMATION)
+            outbox.post(messages.already_registered(owner))
         return None
     # Nobody owns this account yet, so neither application counts for more than the other:
     # whoever confirms the address sees what was filled in first, and corrects it.
     owner.password = None
     owner.confirmation_mailed_at = clock.now()
     audit.record(Action.REGISTERED_AGAIN, about=owner)
-    outbox.post(messages.confirmation_again(owner))
+    confirmation.post_link(owner, again=True)
     return owner
 
 
+def _mail_nobody(*, like: str) -> None:
+    code.issue(None, Purpose.CONFIRMATION)
+    outbox.post_nothing(like=like)
+
+
 def _tell_username_is_taken(application: Application) -> None:
+    code.issue(None, Purpose.CONFIRMATION)
     outbox.post(
         messages.username_taken(
             to=application.email,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from portal.accounts import erasure, review_notice
+from portal.accounts import code, erasure, review_notice
 from portal.database import transaction
 from portal.jobs.stopping import stopping
 from portal.mail import delivery, mailbox, upkeep
@@ -30,6 +30,8 @@ def purge() -> None:
     """Throw away what nobody needs any more."""
     upkeep.purge()
     mailbox.purge()
+    with transaction():
+        code.purge()
     erased = ERASED_AT_ONCE
     while erased == ERASED_AT_ONCE and not stopping.is_set():
         with transaction():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -16,19 +17,26 @@ if TYPE_CHECKING:
     from portal.accounts.user import User
 
 
-def confirmation(user: User) -> Message:
-    """Ask somebody who registered to confirm that the address is theirs."""
-    return _to(user, "confirmation", expires_at=_confirm_until(), link=links.confirmation(user))
+def confirmation(user: User, code: str) -> Message:
+    """Ask somebody who registered to confirm that the address is theirs, by link or by code."""
+    return _confirmation(user, "confirmation", code)
 
 
-def confirmation_again(user: User) -> Message:
+def confirmation_again(user: User, code: str) -> Message:
     """Say that somebody registered again with an address that nobody has confirmed yet.
 
     Whoever confirms chooses the password, so that nobody can squat an address.
     """
-    return _to(
-        user, "confirmation_again", expires_at=_confirm_until(), link=links.confirmation(user)
-    )
+    return _confirmation(user, "confirmation_again", code)
+
+
+CONFIRMATIONS = ("confirmation", "confirmation_again")
+"""The kinds of mail that ask for a confirmation."""
+
+
+def confirmed_by_hand(user: User) -> Message:
+    """Tell somebody that staff confirmed their address, and how to choose a password."""
+    return _to(user, "confirmed_by_hand", link=links.absolute("pages.forgot"))
 
 
 def already_registered(user: User) -> Message:
@@ -115,11 +123,13 @@ def erased(*, to: str, full_name: str, language: str, time_zone: str = "") -> Me
 def password_reset(user: User) -> Message:
     """Send a link that lets somebody choose a new password."""
     lasts = timedelta(minutes=settings.current().sessions.reset_within_minutes)
+    ticket = links.new_ticket()
     return _to(
         user,
         "password_reset",
+        ticket=ticket,
         expires_at=clock.now() + lasts,
-        link=links.password_reset(user),
+        link=links.password_reset(user, ticket=ticket),
     )
 
 
@@ -131,12 +141,14 @@ def password_changed(user: User) -> Message:
 def address_change(user: User, new_email: str) -> Message:
     """Ask at the new address whether an account may move there."""
     lasts = timedelta(minutes=settings.current().sessions.change_address_within_minutes)
+    ticket = links.new_ticket()
     return _to(
         user,
         "address_change",
         to=new_email,
+        ticket=ticket,
         expires_at=clock.now() + lasts,
-        link=links.change_of_address(user, new_email),
+        link=links.change_of_address(user, new_email, ticket=ticket),
     )
 
 
@@ -190,6 +202,7 @@ class _Nobody:
     language: str
     id: None = None
     email: str = "nobody@portal.invalid"
+    email_canonical: str = "nobody@portal.invalid"
     username: str = "nobody"
     full_name: str = "Nobody"
     time_zone: str = ""
@@ -197,11 +210,27 @@ class _Nobody:
     password: str = "0" * 97  # as long as a hash
 
 
-_LIKE = {
-    "confirmation": confirmation,
+_LIKE: dict[str, Callable[[User], Message]] = {
+    "confirmation": lambda nobody: confirmation(nobody, "0" * 6),
     "already_registered": already_registered,
     "password_reset": password_reset,
 }
+
+
+def _confirmation(user: User, kind: str, code: str) -> Message:
+    registration = settings.current().registration
+    ticket = links.new_ticket()
+    return _to(
+        user,
+        kind,
+        ticket=ticket,
+        expires_at=clock.now() + timedelta(hours=registration.confirm_within_hours),
+        link=links.confirmation(user, ticket=ticket),
+        code=code,
+        code_minutes=registration.code_within_minutes,
+        code_link=links.absolute("pages.confirm_code"),
+        not_me_link=links.not_me(user, ticket=ticket),
+    )
 
 
 def _to(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
@@ -214,10 +243,6 @@ def _to(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
         user_id=user.id,
         **context,
     )
-
-
-def _confirm_until() -> datetime:
-    return clock.now() + timedelta(hours=settings.current().registration.confirm_within_hours)
 
 
 def _review_page() -> str:

@@ -25,9 +25,9 @@ from portal.accounts.user import User
 from portal.database import locked, transaction
 from portal.errors import StepRefused
 from portal.links import LinkState
-from portal.mail import mailbox
+from portal.mail import mailbox, opening
 from portal.pages import pages
-from portal.pages.doors import me, me_locked
+from portal.pages.doors import me, me_locked, note_opening
 from portal.pages.shell import password_rules
 from portal.security import limits
 from portal.security.forms import (
@@ -120,6 +120,7 @@ def forgot_sent() -> ResponseReturnValue:
 def reset(token: str) -> ResponseReturnValue:
     """Choose a new password by a mailed link. Looking at it changes nothing."""
     reading = links.read_password_reset(token)
+    note_opening(reading.ticket)
     user = reading.user
     if reading.state is not LinkState.READY or user is None or not user.active:
         state = "expired" if reading.state is LinkState.EXPIRED else "invalid"
@@ -188,6 +189,7 @@ def change_email() -> ResponseReturnValue:
 def confirm_email_change(token: str) -> ResponseReturnValue:
     """Move the account to the address whose link was opened, when the button is pressed."""
     reading = links.read_change_of_address(token)
+    note_opening(reading.ticket)
     state = str(reading.state)
     if reading.state is LinkState.READY and reading.user != me():
         state = "foreign"
@@ -199,6 +201,7 @@ def confirm_email_change(token: str) -> ResponseReturnValue:
             with transaction():
                 user = me_locked()
                 credentials.change_address(user, email=reading.email)
+                opening.mark_used(reading.ticket)
         except (StepRefused, IntegrityError):
             state = "taken"
         else:
@@ -234,9 +237,11 @@ def change_username() -> ResponseReturnValue:
 
 def _reset(user_id: int, token: str, password_hash: str) -> None:
     user = locked(User, user_id)
-    if user is None or links.read_password_reset(token).state is not LinkState.READY:
+    reading = links.read_password_reset(token)
+    if user is None or reading.state is not LinkState.READY:
         raise StepRefused(_l("This link was used already. Ask for a new one."))
     credentials.reset_password(user, password_hash=password_hash)
+    opening.mark_used(reading.ticket)
 
 
 def _has_another_owner(email: str) -> bool:

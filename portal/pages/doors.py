@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+from flask import request
 from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 
 from portal.accounts.user import User
 from portal.database import locked, transaction
+from portal.mail import opening
 
 Result = TypeVar("Result")
 
@@ -37,3 +39,18 @@ def committed(step: Callable[[], Result]) -> Result:
     except IntegrityError:
         with transaction():
             return step()
+
+
+def note_opening(ticket: str) -> None:
+    """Note that somebody looks at the link of a mail: the one thing that a GET may write (B3)."""
+    if request.method not in ("GET", "HEAD"):
+        return
+    headers = request.headers
+    purpose = " ".join(headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+    opening.note(
+        ticket,
+        method=request.method,
+        cookies=bool(request.cookies),
+        agent=headers.get("User-Agent", ""),
+        prefetch=any(word in purpose.lower() for word in ("prefetch", "prerender", "preview")),
+    )

@@ -21,6 +21,7 @@ from portal.accounts.registration import Application
 from portal.accounts.user import Communication, User
 from portal.mail import mailbox
 from portal.pages import pages
+from portal.pages.confirmation import CodeForm
 from portal.pages.doors import committed
 from portal.pages.shell import password_rules
 from portal.security import limits
@@ -106,6 +107,8 @@ def registered() -> ResponseReturnValue:
         "pages/check_mail.html",
         email=session.get(MAILED_TO),
         works_until=clock.now() + timedelta(hours=ours.registration.confirm_within_hours),
+        code_form=CodeForm(data={"email": session.get(MAILED_TO)}),
+        code_minutes=ours.registration.code_within_minutes,
         resend_after=ours.registration.resend_pause_seconds,
         mailbox_url=url_for("mailbox.index") if mailbox.available(request) else None,
         sender=ours.mail.sender,

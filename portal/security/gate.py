@@ -57,6 +57,8 @@ RULES: dict[str, Rule] = {
     "pages.registered": EVERYONE,
     "pages.resend_confirmation": EVERYONE,
     "pages.confirm": EVERYONE,
+    "pages.confirm_code": EVERYONE,
+    "pages.not_me": EVERYONE,
     "pages.confirmed": EVERYONE,
     "pages.forgot": EVERYONE,
     "pages.forgot_sent": EVERYONE,

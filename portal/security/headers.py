@@ -16,7 +16,13 @@ POLICY = (
 
 # Pages whose address holds a token: nothing they link to may learn it.
 TOKEN_ENDPOINTS = frozenset(
-    {"pages.confirm", "pages.reset", "pages.confirm_email_change", "pages.setup"}
+    {
+        "pages.confirm",
+        "pages.not_me",
+        "pages.reset",
+        "pages.confirm_email_change",
+        "pages.setup",
+    }
 )
 
 _ALWAYS = {

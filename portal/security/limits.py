@@ -68,6 +68,20 @@ def by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
     )(view)
 
 
+def code_by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit wrong codes for one e-mail address, whoever types them, known or not.
+
+    The link in the same mail goes on working, so that strangers keep nobody out.
+    """
+    return limiter.shared_limit(
+        lambda: settings.current().limits.code_account,
+        key_func=lambda: _digest(canonical.email(request.form.get("email", ""))),
+        methods=["POST"],
+        scope="code-account",
+        deduct_when=lambda response: not _succeeded(response),
+    )(view)
+
+
 def by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit POSTs of a signed-in person to what asks for their password."""
     return limiter.shared_limit(

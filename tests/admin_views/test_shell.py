@@ -29,7 +29,7 @@ def test_no_page_of_flask_admin_can_appear(app):
 def test_no_page_links_anything_of_flask_admin(app, a_user, administrator, signed_in):
     panel, browser = a_busy_portal(a_user), signed_in(administrator)
     for rule in endpoints(app):
-        if "GET" not in rule.methods:
+        if "GET" not in rule.methods or rule.rule.endswith(".csv"):
             continue
         page = browser.get(address(rule, panel)).get_data(as_text=True)
 
@@ -52,7 +52,7 @@ def test_flask_admins_own_files_are_not_served(app, administrator, signed_in):
 def test_no_page_has_inline_script_style_or_handlers(app, a_user, administrator, signed_in):
     panel, browser = a_busy_portal(a_user), signed_in(administrator)
     for rule in endpoints(app):
-        if "GET" not in rule.methods:
+        if "GET" not in rule.methods or rule.rule.endswith(".csv"):
             continue
         answer = browser.get(address(rule, panel))
         page = answer.get_data(as_text=True)
@@ -66,7 +66,7 @@ def test_no_page_has_inline_script_style_or_handlers(app, a_user, administrator,
 def test_every_page_has_one_heading_and_a_title(app, a_user, administrator, signed_in):
     panel, browser = a_busy_portal(a_user), signed_in(administrator)
     for rule in endpoints(app):
-        if "GET" not in rule.methods:
+        if "GET" not in rule.methods or rule.rule.endswith(".csv"):
             continue
         page = browser.get(address(rule, panel)).get_data(as_text=True)
 

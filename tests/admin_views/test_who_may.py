@@ -22,8 +22,15 @@ WEAKEST = {
     "registrations.rejection": "reviewer",
     "registrations.reopening": "reviewer",
     "registrations.confirmation_mail": "reviewer",
+    "registrations.question": "reviewer",
+    "registrations.undo": "reviewer",
+    "registrations.export": "reviewer",
+    "figures.index": "reviewer",
+    "figures.export": "reviewer",
+    "figures.export_reviewers": "reviewer",
     "accounts.index": "reviewer",
     "accounts.account": "reviewer",
+    "accounts.export": "reviewer",
     "accounts.access_level": "manager",
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",
@@ -33,15 +40,25 @@ WEAKEST = {
     "access_levels.new": "manager",
     "access_levels.edit": "manager",
     "access_levels.removal": "manager",
+    "access_levels.export": "manager",
+    "texts.index": "manager",
+    "texts.new": "manager",
+    "texts.edit": "manager",
+    "texts.removal": "manager",
+    "texts.export": "manager",
     "agents.index": "manager",
     "agents.new": "manager",
     "agents.edit": "manager",
     "agents.removal": "manager",
+    "agents.export": "manager",
     "mail.index": "manager",
     "mail.attempt": "manager",
+    "mail.export": "manager",
     "audit_trail.index": "manager",
+    "audit_trail.export": "manager",
     "roles.index": "administrator",
     "roles.edit": "administrator",
+    "roles.export": "administrator",
 }
 LADDER = ["visitor", "pending", "approved", "reviewer", "manager", "administrator"]
 
@@ -60,6 +77,7 @@ def endpoints(app: Flask) -> list[Any]:
 def address(rule: Any, panel: dict[str, User]) -> str:
     """The address with ids of rows that are there."""
     values = {"user_id": panel["approved"].id, "level_id": 1, "role_id": 1, "agent_id": 1}
+    values["text_id"] = 1
     adapter = rule.map.bind("localhost")
     path: str = adapter.build(
         rule.endpoint, {name: values[name] for name in rule.arguments}, force_external=False

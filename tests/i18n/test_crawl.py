@@ -27,7 +27,7 @@ from tests.conftest import Browser, make_settings
 from tests.i18n import pseudo
 from tests.i18n.crawler import Page, untranslated
 from tests.people import People, person
-from tests.world import World, world_of
+from tests.world import REASON, World, world_of
 from wsgi import create_site
 
 # The product, its sender, and what stands in an address bar.
@@ -189,11 +189,13 @@ def _letters(world: World) -> list[Any]:
     assert user is not None
     now = clock.now()
     written = {
-        "confirmation": messages.confirmation(user),
-        "confirmation_again": messages.confirmation_again(user),
+        "confirmation": messages.confirmation(user, "123456"),
+        "confirmation_again": messages.confirmation_again(user, "123456"),
+        "confirmed_by_hand": messages.confirmed_by_hand(user),
         "already_registered": messages.already_registered(user),
         "waiting": messages.waiting(user),
         "welcome": messages.welcome(user),
+        "question": messages.question(user, REASON),
         "reinstated": messages.reinstated(user),
         "password_reset": messages.password_reset(user),
         "password_changed": messages.password_changed(user),

@@ -20,6 +20,7 @@ PLAUSIBLE = {
     "language": "de",
     "theme": "dark",
     "ids": "1",
+    "code": "123456",
     "level": "1",
     "name": "New",
     "rank": "99",

@@ -14,6 +14,7 @@ import pytest
 import time_machine
 from sqlalchemy import event, func, select
 
+from portal.accounts import silence
 from portal.accounts.erasure import erase
 from portal.database import db, transaction
 from portal.mail.outbox import Mail
@@ -23,7 +24,17 @@ from tests.people import PASSWORD
 pytestmark = pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 
 # Who an address or a username may belong to.
-KINDS = ["unknown", "unconfirmed", "pending", "approved", "rejected", "suspended", "erased"]
+KINDS = [
+    "unknown",
+    "unconfirmed",
+    "pending",
+    "approved",
+    "rejected",
+    "suspended",
+    "erased",
+    "silenced",
+    "silenced and approved",
+]
 
 
 @dataclass
@@ -91,8 +102,13 @@ def make(kind, a_user):
         "rejected": {"rejected": True},
         "suspended": {"suspended": True},
         "erased": {"suspended": True},
+        "silenced": {},
+        "silenced and approved": {"approved": True},
     }[kind]
     user = a_user(username="ada", email="ada@example.org", **facts)
+    if kind.startswith("silenced"):
+        with transaction():
+            silence.silence("ada@example.org", "confirmation")
     if kind == "erased":
         with transaction():
             erase(user, by=None)
@@ -120,6 +136,7 @@ FORMS = {
     "/register, the username": ("/register", filled_in.registration(email="other@example.org")),
     "/reset": ("/reset", {"email": "ada@example.org"}),
     "/confirm": ("/confirm", {"email": "ada@example.org"}),
+    "/confirm/code": ("/confirm/code", {"email": "ada@example.org", "code": "000000"}),
     "/login, username": ("/login", {"identity": "ada", "password": "wrong-Password 1"}),
     "/login, address": ("/login", {"identity": "ada@example.org", "password": "wrong-Password 1"}),
 }

@@ -17,6 +17,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.database import db, transaction
+from portal.mail.outbox import Mail
 from tests.people import People, an_agent, person
 
 
@@ -49,11 +50,13 @@ class Site:
             "user_id": member.id,
             "level_id": last_level.id,
             "role_id": role.id,
+            "text_id": 1,
             "letter_id": 1,
             "filename": "css/portal.css",
         }
         site.tokens = {
-            "pages.confirm": links.confirmation(applicant),
+            "pages.confirm": links.confirmation(applicant, ticket=_ticket_of(applicant)),
+            "pages.not_me": links.not_me(applicant, ticket=_ticket_of(applicant)),
             "pages.reset": links.password_reset(member),
             "pages.confirm_email_change": links.change_of_address(member, "moved@example.org"),
             "pages.setup": links.absolute("pages.setup", token=invitation),
@@ -70,6 +73,12 @@ class Site:
             return self.tokens[rule.endpoint].partition("8000")[2]
         adapter = self.app.url_map.bind("127.0.0.1:8000")
         return adapter.build(rule.endpoint, {n: self.values[n] for n in rule.arguments})
+
+
+def _ticket_of(user: User) -> str:
+    """The ticket of the mail with which somebody may confirm."""
+    found = select(Mail.ticket).where(Mail.user_id == user.id, Mail.kind == "confirmation")
+    return db.session.scalars(found).one() or ""
 
 
 # Who comes, and how they are made.

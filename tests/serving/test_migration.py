@@ -70,8 +70,8 @@ def test_several_processes_that_start_at_once_migrate_once(behind: Settings) -> 
 
 def test_a_failed_migration_names_its_reason_and_the_copy(behind: Settings) -> None:
     with closing(sqlite3.connect(revisions.sqlite_file(behind))) as connection:
-        connection.execute("CREATE TABLE heartbeats (in_the_way)")
-        connection.execute("CREATE TABLE mails (in_the_way)")
+        connection.execute("CREATE TABLE reviews (in_the_way)")
+        connection.execute("CREATE TABLE decisions (in_the_way)")
 
     with pytest.raises(
         Problem, match=r"(?s)migration failed: .*already exists.*db restore --force"
