@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from flask import Response, stream_with_context
 
 from portal import clock
-from portal.database import db
 from portal.paging import Page
 
 PER_PAGE = 500
@@ -56,7 +55,6 @@ def _lines(columns: Sequence[Column], fetch: Fetch) -> Iterator[str]:
         page = fetch(cursor, PER_PAGE)
         yield "".join(_line([column.value(row) for column in columns]) for row in page.rows)
         cursor = page.after
-        db.session.expunge_all()
 
 
 def _line(values: Sequence[Any]) -> str:

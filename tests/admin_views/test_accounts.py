@@ -114,10 +114,13 @@ def test_no_page_shows_what_a_mail_says(a_user, administrator, signed_in):
 
 
 BUTTONS: dict[str, dict[str, set[str]]] = {
-    "unconfirmed": {"reviewer": {"rejection"}, "manager": {"rejection", "erasure"}},
+    "unconfirmed": {
+        "reviewer": {"rejection", "confirmation"},
+        "manager": {"rejection", "confirmation", "erasure"},
+    },
     "pending": {
-        "reviewer": {"approval", "rejection"},
-        "manager": {"approval", "rejection", "erasure"},
+        "reviewer": {"approval", "rejection", "question"},
+        "manager": {"approval", "rejection", "question", "erasure"},
     },
     "approved": {"reviewer": set(), "manager": {"suspension", "access-level"}},
     "rejected": {"reviewer": {"reopening"}, "manager": {"reopening", "erasure"}},

@@ -14,11 +14,12 @@ from tests.people import an_agent
 
 # The person who is signed in takes two of them, the menu's count one.
 MOST = {
-    "/admin/": 13,
-    "/admin/registrations/": 6,
-    "/admin/registrations/?tab=unconfirmed": 6,
-    "/admin/registrations/?tab=rejected": 6,
-    "/admin/registrations/?q=erson": 8,
+    "/admin/": 14,
+    "/admin/registrations/": 10,
+    "/admin/registrations/?tab=asked": 10,
+    "/admin/registrations/?tab=unconfirmed": 10,
+    "/admin/registrations/?tab=rejected": 10,
+    "/admin/registrations/?q=erson": 12,
     "/admin/accounts/": 6,
     "/admin/accounts/?status=approved&sort=sign-in": 6,
     "/admin/accounts/?q=person": 8,

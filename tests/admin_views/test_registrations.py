@@ -60,7 +60,7 @@ def test_those_who_wait_are_listed_longest_waiting_first(a_user, reviewer, signe
     assert names_listed(page.text) == ["First", "Second", "Third"]
     assert "First reason" in words(page)
     assert "3 days ago" in words(page)
-    assert "Ready to review 3 Unconfirmed 1 Rejected 1" in words(page)
+    assert "Ready to review 3 Waiting for an answer 0 Unconfirmed 1 Rejected 1" in words(page)
 
 
 @pytest.mark.parametrize(
