@@ -11,7 +11,6 @@ Check = Callable[[Any], bool]
 
 _LIMIT = re.compile(r"\d+ per (\d+ )?(second|minute|hour|day|month|year)s?")
 _ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+")
-_HTTP = re.compile(r"https?://[^\s/?#@]+(/[^\s]*)?")
 _HEADER_BREAK = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -52,15 +51,6 @@ def address_or_nothing() -> Any:
         "",
         'an e-mail address such as help@example.org, or "" for none',
         lambda value: value == "" or bool(_ADDRESS.fullmatch(value)),
-    )
-
-
-def http_or_nothing() -> Any:
-    """Hold a web address, or nothing."""
-    return _kind(
-        "",
-        'a web address such as https://chat.example.org/hooks/1, or "" for none',
-        lambda value: value == "" or bool(_HTTP.fullmatch(value)),
     )
 
 

@@ -11,7 +11,6 @@ from urllib.parse import SplitResult, urlsplit
 from portal.settings.kinds import (
     address,
     address_or_nothing,
-    http_or_nothing,
     limit,
     one_line,
     one_of,
@@ -96,17 +95,6 @@ class Desk:
     undo_seconds: int = whole(10, 0, 3600)
     claim_lapses_after_seconds: int = whole(120, 30, 3600)
     hasty_seconds: int = whole(3, 0, 60)
-    remind_applicant_after_days: int = whole(7, 1, 365)
-    close_question_after_days: int = whole(14, 1, 365)
-    overdue_after_hours: int = whole(48, 1, 8760)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Webhook:
-    """Where a program is told what happens at the desk. No URL: nobody is told."""
-
-    url: str = http_or_nothing()
-    timeout_seconds: int = whole(10, 1, 60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +143,6 @@ class Secrets:
     password_salt: str = field(repr=False)
     outbox_key: str = field(repr=False)
     mail_password: str = field(default="", repr=False)
-    webhook_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +160,6 @@ class Settings:
     server: Server = field(default_factory=Server)
     registration: Registration = field(default_factory=Registration)
     desk: Desk = field(default_factory=Desk)
-    webhook: Webhook = field(default_factory=Webhook)
     passwords: Passwords = field(default_factory=Passwords)
     sessions: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)
