@@ -150,6 +150,7 @@ _MAILS = {
     "waiting": _l("Your registration waits for staff"),
     "welcome": _l("Your account is approved"),
     "rejected": _l("Your registration is rejected"),
+    "question": _l("A question about your request for an account"),
     "access_changed": _l("Your access level has changed"),
     "suspended": _l("Your account is suspended"),
     "reinstated": _l("Your account is open again"),
