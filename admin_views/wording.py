@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from portal import i18n
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
+from portal.desk.decision import Verdict
 from portal.mail import trouble
 from portal.notifications import Kind
 from portal.paging import COUNTED
@@ -109,6 +110,8 @@ def _value(key: str, value: Any) -> str:
         return str(_("none"))
     if key == "changed":
         return str(_LABELS.get(value, value))
+    if key == "verdict":
+        return str(Verdict(value).label)
     if key == "kind":
         return str(_MAILS.get(value) or _KINDS.get(value, value))
     return str(value)
