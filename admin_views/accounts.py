@@ -160,9 +160,12 @@ class Accounts(Confirmations):
     def account(self, user_id: int) -> str:
         """Show one account: facts, timeline, and the steps that would not be refused."""
         user = self.row(User, user_id)
+        # Before the timeline, whose query leaves out what hangs on the people in it.
+        seen = user.review.version if user.review else None
         return self.render(
             "admin/accounts/account.html",
             user=user,
+            seen=seen,
             open_steps=open_steps(user),
             timeline=timeline(user),
             questions=question.questions_of(user),

@@ -13,10 +13,13 @@ from flask import abort, flash
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from admin_views import parameters
 from admin_views.base import StaffView, back_to, current, in_transaction
 from portal.accounts import directory
-from portal.accounts.user import User
-from portal.errors import StepRefused
+from portal.accounts.user import Status, User
+from portal.desk import review
+from portal.errors import AlreadyDecided, StepRefused
+from portal.pages.doors import me
 from portal.security.forms import PortalForm
 
 MOST = 200
@@ -44,17 +47,23 @@ class Decisions(StaffView):
         step: Callable[[User], object],
         done: Callable[[int], str],
         back: str,
+        as_seen: bool = False,
         **more: Any,
     ) -> ResponseReturnValue:
         """Show the page, or take the step on each and go back.
 
         Each person's step is a transaction of its own: what is refused for one holds up
         nobody, and what was done stays done. Whoever is refused is listed, with the reason.
+        With `as_seen`, nobody decides about one person from a page that shows what is no longer so.
         """
         if not ids:
             flash(_("Tick at least one row first."), "warning")
             return back_to(back)
         failures: dict[int, str] = {}
+        as_seen = as_seen and len(ids) == 1
+        seen = parameters.version("seen") if as_seen else None
+        if seen is not None:
+            step = _only_as_seen(step, seen)
         if form.validate_on_submit():
             failures = _take(step, ids)
             if len(ids) > len(failures):
@@ -67,6 +76,8 @@ class Decisions(StaffView):
             if user.id in failures:  # for what the form says, which may be said otherwise
                 sentence = failures[user.id]
                 form.refuse(StepRefused(sentence if len(ids) == 1 else f"{user}: {sentence}"))
+        if as_seen and (seen is None or failures):
+            seen = people[0].review.version if people[0].review else None
         page = self.render(
             template,
             form=form,
@@ -74,6 +85,7 @@ class Decisions(StaffView):
             refused=refused,
             failed=bool(failures),
             back=back,
+            seen=seen,
             **more,
         )
         return page, 409 if failures else 400 if form.errors else 200
@@ -86,6 +98,20 @@ def why_not(guard: Guard, user: User) -> str | None:
     except StepRefused as refused:
         return str(refused)
     return None
+
+
+def _only_as_seen(step: Callable[[User], object], seen: int) -> Callable[[User], object]:
+    def take(user: User) -> None:
+        try:
+            review.must_be_as_seen(user, seen)
+        except AlreadyDecided as changed:
+            undecided = user.status in (Status.UNCONFIRMED, Status.PENDING)
+            # One's own form sent twice: the step knows that it was taken already.
+            if undecided or changed.by is None or changed.by.id != me().id:
+                raise
+        step(user)
+
+    return take
 
 
 def _take(step: Callable[[User], object], ids: Sequence[int]) -> dict[int, str]:

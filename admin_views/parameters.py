@@ -36,6 +36,17 @@ def number(name: str) -> int | None:
     return _id(given) if given else None
 
 
+def version(name: str) -> int | None:
+    """Which version of something a page showed; None where it says nothing.
+
+    What is no version is one that nothing ever has, so that it counts as out of date.
+    """
+    given = request.values.get(name)
+    if given is None:
+        return None
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= 9 else -1
+
+
 def ticked(most: int) -> list[int]:
     """The ids of the rows that were ticked, each once, in the order of the list.
 

@@ -168,6 +168,7 @@ class Registrations(Decisions):
                 "%(num)d registration is approved.", "%(num)d registrations are approved.", number
             ),
             back=self._back(),
+            as_seen=True,
         )
 
     @expose("/rejection", methods=["GET", "POST"])
@@ -187,6 +188,7 @@ class Registrations(Decisions):
                 "%(num)d registration is rejected.", "%(num)d registrations are rejected.", number
             ),
             back=self._back(),
+            as_seen=True,
             texts=_texts_for(self.row(User, ids[0]), Purpose.REJECTION) if len(ids) == 1 else [],
         )
 
@@ -204,6 +206,7 @@ class Registrations(Decisions):
             step=lambda user: questions.ask(user, by=me(), question=form.question.data or ""),
             done=lambda _number: _("The question is on its way. The clock waits with it."),
             back=self._back(),
+            as_seen=True,
             texts=_texts_for(user, Purpose.QUESTION),
         )
 

@@ -147,6 +147,7 @@ def edit_reason(user: User, *, reason: str) -> None:
         raise StepRefused(_l("Your registration is decided. The reason can no longer be edited."))
     user.reason = reason
     traces.follow_words(user)
+    review.of(user).change()
     audit.record(Action.REASON_EDITED, about=user, by=user)
 
 

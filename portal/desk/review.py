@@ -93,6 +93,10 @@ class Review(Model):
         self.asked_at = None
         self.version += 1
 
+    def change(self) -> None:
+        """Note that the applicant changed what reviewers read: older pages cannot decide."""
+        self.version += 1
+
     def close(self) -> None:
         """Take the registration out of the queue."""
         self.waiting_since = None

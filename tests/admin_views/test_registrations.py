@@ -12,7 +12,7 @@ from markupsafe import escape
 
 from admin_views import decisions
 from portal.accounts import directory
-from portal.accounts.approval import approve
+from portal.accounts.approval import approve, edit_reason
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, transaction
@@ -363,3 +363,77 @@ def test_two_who_decide_at_once_decide_once(a_user, people, signed_in):
     assert answers == [303, 409]
     assert status_of(ada) is Status.REJECTED
     assert not entries(Action.APPROVED)
+
+
+def seen_on(page: str) -> str:
+    """Which version of the registration the page before a decision shows."""
+    found = re.search(r'name="seen" value="(\d+)"', page)
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.both_databases
+def test_the_second_who_decides_is_told_who_did_and_when_even_if_they_agree(
+    a_user, people, signed_in
+):
+    ada = a_user(confirmed=True)
+    ann, bob = people.staff("reviewer"), people.staff("reviewer")
+    browsers = [signed_in(ann), signed_in(bob)]
+    shown = [seen_on(browser.get(asked(APPROVAL, ada)).text) for browser in browsers]
+
+    first, second = (
+        browser.submit("/account", to=APPROVAL, ids=ids_of(ada), seen=seen, level=level("guest").id)
+        for browser, seen in zip(browsers, shown, strict=True)
+    )
+
+    assert (first.status_code, second.status_code) == (303, 409)
+    assert f"This changed while you looked at it. {ann.full_name}: Approved," in words(second)
+    assert [entry.by_id for entry in entries(Action.APPROVED)] == [ann.id]
+
+
+def test_ones_own_form_sent_twice_is_no_news(a_user, reviewer, signed_in):
+    ada = a_user(confirmed=True)
+    browser = signed_in(reviewer)
+    seen = seen_on(browser.get(asked(APPROVAL, ada)).text)
+
+    answers = [
+        browser.submit("/account", to=APPROVAL, ids=ids_of(ada), seen=seen, level=level("guest").id)
+        for _ in range(2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert len(entries(Action.APPROVED)) == 1
+
+
+def test_what_the_applicant_changed_meanwhile_is_read_before_deciding(a_user, reviewer, signed_in):
+    ada = a_user(full_name="Ada", confirmed=True, reason="I forgot")
+    browser = signed_in(reviewer)
+    account = browser.get(f"/admin/accounts/{ada.id}").text
+    link = re.search(r'href="(/admin/registrations/rejection[^"]*)"', account)
+    assert link
+    with transaction():
+        edit_reason(db.session.get_one(User, ada.id), reason="To do my work")
+    page = browser.get(link.group(1).replace("&amp;", "&")).text
+
+    refused = browser.submit(
+        "/account", to=REJECTION, ids=ids_of(ada), seen=seen_on(page), reason="Says nothing"
+    )
+    again = browser.submit(
+        "/account", to=REJECTION, ids=ids_of(ada), seen=seen_on(refused.text), reason="Says nothing"
+    )
+
+    assert refused.status_code == 409
+    assert "Ada: Reason for asking edited," in words(refused)
+    assert "Says nothing" in refused.text
+    assert again.status_code == 303
+
+
+@pytest.mark.parametrize("seen", ["", "-1", "x", "9" * 30, "١"])
+def test_a_version_that_cannot_be_is_out_of_date(a_user, reviewer, signed_in, seen):
+    ada = a_user(confirmed=True)
+
+    answer = signed_in(reviewer).submit(
+        "/account", to=APPROVAL, ids=ids_of(ada), seen=seen, level=level("guest").id
+    )
+
+    assert (answer.status_code, status_of(ada)) == (409, Status.PENDING)
