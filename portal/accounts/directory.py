@@ -101,16 +101,6 @@ def counts_by_status() -> dict[Status, int]:
     return {status: row[index] for index, status in enumerate(Status)}
 
 
-def waiting_since() -> datetime | None:
-    """Since when the longest waiting person waits for approval; None when nobody does."""
-    return db.session.scalar(
-        select(User.confirmed_at)
-        .where(User.status == Status.PENDING.value)
-        .order_by(User.confirmed_at, User.id)
-        .limit(1)
-    )
-
-
 def registrations_per_day(days: int) -> list[tuple[datetime, int]]:
     """How many registered on each of the last days, in UTC, oldest first, today included."""
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)

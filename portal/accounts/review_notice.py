@@ -7,11 +7,12 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from portal import clock
-from portal.accounts import directory
 from portal.accounts.permissions import Permission
 from portal.accounts.roles import staff_with
 from portal.accounts.user import Status, User
 from portal.database import db
+from portal.desk import queue
+from portal.desk.queue import Turn
 from portal.mail import messages, outbox
 
 PAUSE = timedelta(minutes=10)
@@ -25,10 +26,10 @@ def tell_reviewers() -> int:
     newest = db.session.scalar(
         select(func.max(User.confirmed_at)).where(User.status == Status.PENDING.value)
     )
-    since = directory.waiting_since()
+    since = queue.waiting_since()
     if newest is None or since is None:
         return 0
-    waiting = directory.count(status=Status.PENDING)
+    waiting = queue.counts()[Turn.STAFF]
     told = 0
     for reviewer in staff_with(Permission.REVIEW):
         before = reviewer.reviewer_told_at

@@ -13,6 +13,7 @@ from portal.accounts.directory import Order
 from portal.accounts.erasure import erase
 from portal.accounts.user import Status
 from portal.database import db, transaction
+from portal.desk import queue
 from portal.paging import Place
 from tests import plans
 from tests.people import People
@@ -121,7 +122,7 @@ def test_counts_and_figures_read_indexes(people):
 
     with plans.asked() as found:
         counts = directory.counts_by_status()
-        since = directory.waiting_since()
+        since = queue.waiting_since()
         with time_machine.travel(START + timedelta(days=2), tick=False):
             per_day = directory.registrations_per_day(4)
 

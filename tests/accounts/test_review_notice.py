@@ -9,6 +9,7 @@ from portal import clock
 from portal.accounts.approval import approve
 from portal.accounts.review_notice import tell_reviewers
 from portal.database import transaction
+from portal.desk.question import ask
 from portal.mail import outbox
 from portal.mail.sealing import unseal
 from tests.people import level
@@ -83,5 +84,25 @@ def test_a_decision_before_the_mail_leaves_nobody_to_tell_of(a_user, reviewer):
     ada = a_user(confirmed=True)
     with transaction():
         approve(ada, by=reviewer, level=level("standard"))
+
+    assert tell() == 0
+
+
+def test_whose_answer_is_awaited_is_not_counted_among_those_who_wait(a_user, people):
+    asked, _other = a_user(confirmed=True), a_user(confirmed=True)
+    with transaction():
+        ask(asked, by=people.staff("reviewer"), question="Which team?")
+
+    tell()
+
+    texts = [text for _, text in notices()]
+    assert texts
+    assert all("1 person at Portal has confirmed" in text for text in texts)
+
+
+def test_nobody_is_told_while_it_is_the_applicants_turn(a_user, people):
+    asked = a_user(confirmed=True)
+    with transaction():
+        ask(asked, by=people.staff("reviewer"), question="Which team?")
 
     assert tell() == 0
