@@ -18,9 +18,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         portal.settings.SettingsError: something an operator set is wrong; says what and where.
     """
     from portal import database, i18n, jobs, pages, security, static_files
-    from portal.accounts import silence  # noqa: F401 - a table of the site
-    from portal.desk import bulk, standard_text, workplace  # noqa: F401 - likewise
-    from portal.mail import delivery, opening  # noqa: F401 - likewise
+    from portal.desk import bulk, workplace  # noqa: F401 - tables that no door opens yet
+    from portal.mail import delivery
 
     app = Flask(__name__, template_folder=str(ROOT / "templates"))
     app.extensions["portal.settings"] = settings or portal_settings.load()
