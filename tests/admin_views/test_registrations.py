@@ -22,6 +22,8 @@ from tests.people import level
 
 APPROVAL = "/admin/registrations/approval"
 REJECTION = "/admin/registrations/rejection"
+QUESTION = "/admin/registrations/question"
+UNDO = "/admin/registrations/undo"
 
 
 def ids_of(*users: User) -> list[str]:
@@ -437,3 +439,46 @@ def test_a_version_that_cannot_be_is_out_of_date(a_user, reviewer, signed_in, se
     )
 
     assert (answer.status_code, status_of(ada)) == (409, Status.PENDING)
+
+
+def test_a_question_is_asked_through_its_page_and_the_tab_shows_whom(a_user, reviewer, signed_in):
+    ada = a_user(full_name="Ada", confirmed=True)
+    browser = signed_in(reviewer)
+    page = browser.get(asked(QUESTION, ada))
+    assert "What do you want to use, and what for?" in words(page)
+
+    answer = browser.submit(asked(QUESTION, ada), ids=ids_of(ada), question="Which team?")
+
+    assert answer.status_code == 303
+    assert kinds()[-1:] == ["question"]
+    assert names_listed(browser.get("/admin/registrations/?tab=asked").text) == ["Ada"]
+    assert names_listed(browser.get("/admin/registrations/").text) == []
+
+
+def test_what_one_decided_just_now_stands_above_the_queue_with_undo(
+    a_user, people, signed_in, reviewer
+):
+    ada = a_user(full_name="Ada", confirmed=True)
+    browser, colleague = signed_in(reviewer), signed_in(people.staff("reviewer"))
+    browser.submit(asked(APPROVAL, ada), ids=ids_of(ada), level=level("guest").id)
+    assert "Ada is approved. Undo" in words(browser.get("/admin/registrations/"))
+    assert "Ada is approved." not in words(colleague.get("/admin/registrations/"))
+
+    answer = browser.submit("/admin/registrations/", to=UNDO, ids=ids_of(ada))
+
+    assert answer.status_code == 303
+    assert status_of(ada) is Status.PENDING
+    assert "welcome" not in kinds()
+
+
+def test_undo_that_comes_too_late_says_what_to_do_instead(a_user, reviewer, signed_in):
+    ada = a_user(confirmed=True)
+    browser = signed_in(reviewer)
+    browser.submit(asked(APPROVAL, ada), ids=ids_of(ada), level=level("guest").id)
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=15)):
+        answer = browser.submit("/account", to=UNDO, ids=ids_of(ada))
+
+    assert answer.status_code == 409
+    assert "It is too late to undo this" in words(answer)
+    assert status_of(ada) is Status.APPROVED

@@ -3,8 +3,11 @@
 import pytest
 
 from portal.accounts.approval import approve, reject
+from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
+from portal.desk import question
+from portal.desk.question import ask
 from portal.pages.status import milestones
 from tests.people import level, person
 
@@ -80,3 +83,43 @@ def test_a_reason_has_an_end(browser, a_user):
 
     assert browser.submit("/status", reason="x" * 1001).status_code == 400
     assert browser.submit("/status", reason="x" * 1000).status_code == 303
+
+
+@pytest.mark.both_databases
+def test_an_applicant_answers_the_question_of_the_staff(browser, a_user, reviewer):
+    ada = a_user(confirmed=True)
+    with transaction():
+        ask(ada, by=reviewer, question="Which team do you <b>work</b> with?")
+    browser.sign_in(person(ada))
+    page = browser.get("/status").text
+    assert "Which team do you &lt;b&gt;work&lt;/b&gt; with?" in page
+
+    answer = browser.submit("/status", to="/status/answer", answer="Research")
+
+    assert (answer.status_code, answer.location) == (303, "/status")
+    asked = question.latest(db.session.get_one(User, ada.id))
+    assert asked.answer == "Research"
+    assert "/status/answer" not in browser.get("/status").text
+
+
+@pytest.mark.parametrize("said", ["", "  ", "x" * 2001])
+def test_an_answer_that_cannot_be_taken_stays_typed(browser, a_user, reviewer, said):
+    ada = a_user(confirmed=True)
+    with transaction():
+        ask(ada, by=reviewer, question="Which team?")
+    browser.sign_in(person(ada))
+
+    answer = browser.submit("/status", to="/status/answer", answer=said)
+
+    assert answer.status_code == 400
+    assert said.strip() in answer.text
+    assert question.latest(db.session.get_one(User, ada.id)).answered_at is None
+
+
+def test_an_answer_to_nothing_is_refused_in_words(browser, a_user):
+    browser.sign_in(person(a_user(confirmed=True)))
+
+    answer = browser.submit("/status", to="/status/answer", answer="Hello?")
+
+    assert answer.status_code == 400
+    assert "There is no question to answer." in answer.text
