@@ -30,8 +30,8 @@ from portal.audit import AuditEntry
 from portal.database import db
 from portal.desk import marks, question, undo
 from portal.mail import listing, opening
+from portal.mail.mail import Mail
 from portal.mail.opening import Looks
-from portal.mail.outbox import Mail
 from portal.notifications import Kind
 from portal.pages.doors import me
 from portal.security.forms import PlainText, PortalForm, choices, trimmed

@@ -27,7 +27,7 @@ from portal.accounts import directory, silence
 from portal.errors import StepRefused
 from portal.mail import listing, opening, outbox, pauses
 from portal.mail.listing import Shelf
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from portal.pages.doors import me
 from portal.security.forms import PortalForm, email_field
 

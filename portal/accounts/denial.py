@@ -13,7 +13,7 @@ from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.database import db
 from portal.links import Denial
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from portal.notifications import Kind
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from portal import clock
 from portal.database import db
 from portal.mail import lease
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from portal.mail.trouble import Never, NotNow, Trouble
 
 # Mails younger than this are left to the worker, and so to the development mailbox.

@@ -14,8 +14,8 @@ from portal import clock, settings
 from portal.database import Model, UtcDateTime, db
 from portal.desk import review
 from portal.mail import outbox
+from portal.mail.mail import Mail
 from portal.mail.message import Message
-from portal.mail.outbox import Mail
 
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel

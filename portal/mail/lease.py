@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from portal import clock
 from portal.database import db, transaction
 from portal.mail import pauses
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from portal.mail.pauses import growing
 from portal.mail.trouble import DeliveryProblem, Trouble
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, func, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.database import db
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from portal.paging import COUNTED, PER_PAGE, Keyset, Page
 
 

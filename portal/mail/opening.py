@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import clock
 from portal.database import Model, UtcDateTime, db, transaction
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from portal import clock
 from portal.database import db, transaction
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 
 DECOYS_KEPT = timedelta(days=1)
 STRANGERS_KEPT = timedelta(days=1)

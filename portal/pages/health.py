@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal import clock, heartbeat, revisions, settings
 from portal.database import db
 from portal.mail import pauses
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 
 blueprint = Blueprint("health", __name__)
 

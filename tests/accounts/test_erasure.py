@@ -13,7 +13,7 @@ from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
 from portal.mail import messages, outbox
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from tests.people import person
 
 

@@ -13,7 +13,7 @@ from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.database import db
 from portal.mail import lease, outbox
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from portal.mail.trouble import Never, Trouble
 from tests.people import an_agent
 

@@ -14,7 +14,7 @@ from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, transaction
 from portal.mail import lease, outbox
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from tests.admin_views.panel import entries, fail, words
 from tests.pages.letters import link_in_last_mail
 

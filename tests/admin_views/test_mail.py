@@ -12,7 +12,7 @@ from portal import clock
 from portal.audit import Action
 from portal.database import db, transaction
 from portal.mail import lease, outbox, pauses
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from portal.mail.trouble import ServerDown, Trouble
 from tests.admin_views.panel import entries, everything, fail, words
 from tests.conftest import Browser

@@ -19,7 +19,7 @@ from portal.database import db
 from portal.demo import DemoResult, NotEmpty, cast
 from portal.demo.story import Story
 from portal.mail import outbox
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from portal.mail.sealing import unseal
 from portal.security.limits import limiter
 from tests.conftest import Browser, make_settings, migrate

@@ -16,7 +16,7 @@ from flask import Flask
 
 from portal import jobs, settings
 from portal.jobs import bell
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from tests.conftest import Browser
 
 

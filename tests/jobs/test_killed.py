@@ -29,7 +29,7 @@ from sqlalchemy import select, update
 from portal import clock
 from portal.accounts.user import User
 from portal.database import db, transaction
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from tests.jobs.process import ROOT, Worker, until
 from tests.mail.server import MailServer
 from tests.people import PASSWORD

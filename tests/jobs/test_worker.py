@@ -19,7 +19,7 @@ from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.jobs import rounds
 from portal.mail import outbox, pauses
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from tests.jobs.process import Worker, until
 from tests.mail.conftest import letter
 from tests.mail.server import MailServer

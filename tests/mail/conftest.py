@@ -12,7 +12,8 @@ from flask import Flask
 from portal import settings
 from portal.database import transaction
 from portal.mail import delivery, outbox
-from portal.mail.outbox import Mail, Message
+from portal.mail.mail import Mail
+from portal.mail.message import Message
 from tests.mail.authority import Authority
 from tests.mail.server import HOST, MailServer
 

@@ -16,8 +16,8 @@ from sqlalchemy import event, text
 
 from portal.database import db, transaction
 from portal.mail import delivery, outbox, pauses
+from portal.mail.mail import Mail, MailState
 from portal.mail.mailbox import CapturedMail
-from portal.mail.outbox import Mail, MailState
 from portal.mail.trouble import in_words
 from tests.mail.conftest import letter
 from tests.mail.server import HOST, PASSWORD, USERNAME, MailServer

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from portal.database import db
 from portal.mail import lease, pauses
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from portal.mail.trouble import Never, NotNow, ServerDown, ServerRefuses, Trouble
 
 pytestmark = pytest.mark.both_databases

@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from portal.database import db
 from portal.mail import delivery, mailbox
+from portal.mail.mail import Mail
 from portal.mail.mailbox import CapturedMail
-from portal.mail.outbox import Mail
 from tests.conftest import Browser
 
 HTML = (

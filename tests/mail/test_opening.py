@@ -13,8 +13,8 @@ from portal import clock, links
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.mail import opening
+from portal.mail.mail import Mail
 from portal.mail.opening import MOST, Looker, MailOpening, Sign
-from portal.mail.outbox import Mail
 from tests.crowd import together
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -15,8 +15,9 @@ from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
 from portal.errors import StepRefused
 from portal.mail import delivery, lease, outbox
+from portal.mail.mail import Mail, MailState
 from portal.mail.message import Message, UnsafeMessage
-from portal.mail.outbox import Mail, MailState, mail_posted
+from portal.mail.outbox import mail_posted
 from portal.mail.sealing import Unreadable, unseal
 from tests.mail.conftest import letter
 from tests.mail.server import MailServer

@@ -15,7 +15,7 @@ from flask import Flask
 
 from portal.database import db
 from portal.mail import delivery, lease, pauses, smtp
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from tests.mail.authority import Authority
 from tests.mail.server import HOST, PASSWORD, USERNAME, MailServer
 

@@ -14,7 +14,7 @@ from portal import clock
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.mail import delivery, lease, outbox, upkeep
-from portal.mail.outbox import Mail, MailState
+from portal.mail.mail import Mail, MailState
 from portal.mail.trouble import Never, Trouble
 from tests.mail.conftest import letter
 

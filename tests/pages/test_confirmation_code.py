@@ -13,7 +13,7 @@ from portal.accounts.approval import reject
 from portal.accounts.user import Status, User
 from portal.database import db, transaction
 from portal.mail import outbox
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from portal.mail.sealing import unseal
 from tests.crowd import together
 from tests.pages import filled_in

@@ -17,7 +17,7 @@ from sqlalchemy import event, func, select
 from portal.accounts import silence
 from portal.accounts.erasure import erase
 from portal.database import db, transaction
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from tests.pages import filled_in
 from tests.people import PASSWORD
 

@@ -17,7 +17,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.database import db, transaction
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from tests.people import People, an_agent, person
 
 

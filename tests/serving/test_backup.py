@@ -18,7 +18,7 @@ from portal import links, revisions, settings
 from portal.accounts.user import User
 from portal.database import db
 from portal.mail import outbox
-from portal.mail.outbox import Mail
+from portal.mail.mail import Mail
 from portal.serving import backup, folder, restore
 from portal.serving.problems import Problem
 from portal.settings import Settings
