@@ -1,0 +1,202 @@
+"""What staff decide about registrations: the pages behind the buttons of the queue."""
+
+from __future__ import annotations
+
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from wtforms import BooleanField, SelectField, TextAreaField, ValidationError
+from wtforms.validators import InputRequired, Length
+
+from admin_views import parameters
+from admin_views.base import chosen, way_back
+from admin_views.decisions import MOST, Decisions
+from portal.accounts import access, approval, confirmation
+from portal.accounts.access import AccessLevel
+from portal.accounts.user import User
+from portal.desk import question as questions
+from portal.desk import standard_text
+from portal.desk import undo as undoing
+from portal.desk.standard_text import Purpose
+from portal.pages.doors import me
+from portal.security.forms import PlainText, PortalForm, choices, trimmed
+
+
+class ApprovalForm(PortalForm):
+    """How far those who are approved get."""
+
+    level = SelectField(
+        _l("Access level"),
+        coerce=lambda chosen: int(chosen) if chosen else None,
+        validators=[InputRequired(_l("Choose an access level."))],
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        levels = [(level.id, level.name) for level in access.levels_grantable(me())]
+        # Nobody is let in at a level that nobody chose.
+        self.level.choices = choices([("", _l("Choose")), *levels] if len(levels) > 1 else levels)
+
+
+class RejectionForm(PortalForm):
+    """Why somebody is rejected, and whether they are told."""
+
+    reason = TextAreaField(
+        _l("Reason"),
+        description=_l("They read it word for word, by mail and on their status page."),
+        filters=[trimmed],
+        validators=[
+            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
+            PlainText(lines=True),
+        ],
+    )
+    quiet = BooleanField(
+        _l("Send no mail"),
+        description=_l("For spam: whoever sent it learns nothing."),
+    )
+
+    def validate_reason(self, field: TextAreaField) -> None:
+        """Whoever is told is told why."""
+        if not field.data and not self.quiet.data:
+            raise ValidationError(_l("Enter a reason, or send no mail."))
+
+
+class QuestionForm(PortalForm):
+    """What staff want to know before they decide."""
+
+    question = TextAreaField(
+        _l("Question"),
+        description=_l("They read it word for word, by mail and on their status page."),
+        filters=[trimmed],
+        validators=[
+            InputRequired(_l("Write what you want to know.")),
+            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
+            PlainText(lines=True),
+        ],
+    )
+
+
+class RegistrationSteps(Decisions):
+    """The steps on registrations, on one or on those ticked."""
+
+    @expose("/approval", methods=["GET", "POST"])
+    def approval(self) -> ResponseReturnValue:
+        """Approve, at a level that this member of staff may give."""
+        form = ApprovalForm()
+        return self.decide(
+            parameters.ticked(MOST),
+            form,
+            "admin/registrations/approval.html",
+            guard=lambda user: approval.must_be_approvable(user, by=me()),
+            step=lambda user: approval.approve(
+                user, by=me(), level=chosen(AccessLevel, form.level.data)
+            ),
+            done=lambda number: ngettext(
+                "%(num)d registration is approved.", "%(num)d registrations are approved.", number
+            ),
+            back=self._back(),
+            as_seen=True,
+        )
+
+    @expose("/rejection", methods=["GET", "POST"])
+    def rejection(self) -> ResponseReturnValue:
+        """Reject, with a reason that the person reads, or without a word."""
+        ids = parameters.ticked(MOST)
+        form = RejectionForm()
+        return self.decide(
+            ids,
+            form,
+            "admin/registrations/rejection.html",
+            guard=lambda user: approval.must_be_rejectable(user, by=me()),
+            step=lambda user: approval.reject(
+                user, by=me(), reason=form.reason.data or "", tell=not form.quiet.data
+            ),
+            done=lambda number: ngettext(
+                "%(num)d registration is rejected.", "%(num)d registrations are rejected.", number
+            ),
+            back=self._back(),
+            as_seen=True,
+            texts=_texts_for(self.row(User, ids[0]), Purpose.REJECTION) if len(ids) == 1 else [],
+        )
+
+    @expose("/question", methods=["GET", "POST"])
+    def question(self) -> ResponseReturnValue:
+        """Ask one applicant something before deciding."""
+        ids = parameters.ticked(1)
+        form = QuestionForm()
+        user = self.row(User, ids[0]) if ids else None
+        return self.decide(
+            ids,
+            form,
+            "admin/registrations/question.html",
+            guard=lambda user: questions.must_be_askable(user, by=me()),
+            step=lambda user: questions.ask(user, by=me(), question=form.question.data or ""),
+            done=lambda _number: _("The question is on its way. The clock waits with it."),
+            back=self._back(),
+            as_seen=True,
+            texts=_texts_for(user, Purpose.QUESTION),
+        )
+
+    @expose("/undo", methods=["GET", "POST"])
+    def undo(self) -> ResponseReturnValue:
+        """Take the last decision back, as long as its mail waits."""
+        return self.decide(
+            parameters.ticked(MOST),
+            PortalForm(),
+            "admin/registrations/undo.html",
+            guard=lambda user: undoing.must_be_undoable(user, by=me()),
+            step=lambda user: undoing.undo(user, by=me()),
+            done=lambda number: ngettext(
+                "%(num)d decision is taken back, and its mail is not sent.",
+                "%(num)d decisions are taken back, and their mails are not sent.",
+                number,
+            ),
+            back=self._back(),
+        )
+
+    @expose("/reopening", methods=["GET", "POST"])
+    def reopening(self) -> ResponseReturnValue:
+        """Take rejections back, so that they can be decided again."""
+        return self.decide(
+            parameters.ticked(MOST),
+            PortalForm(),
+            "admin/registrations/reopening.html",
+            guard=lambda user: approval.must_be_reopenable(user, by=me()),
+            step=lambda user: approval.reopen(user, by=me()),
+            done=lambda number: ngettext(
+                "%(num)d registration is open again.",
+                "%(num)d registrations are open again.",
+                number,
+            ),
+            back=self._back(),
+        )
+
+    @expose("/confirmation-mail", methods=["GET", "POST"])
+    def confirmation_mail(self) -> ResponseReturnValue:
+        """Mail a fresh link to those who have not confirmed."""
+        return self.decide(
+            parameters.ticked(MOST),
+            PortalForm(),
+            "admin/registrations/confirmation_mail.html",
+            guard=confirmation.must_be_resendable,
+            step=lambda user: confirmation.resend_confirmation(user, by=me()),
+            done=lambda number: ngettext(
+                "%(num)d confirmation mail is on its way.",
+                "%(num)d confirmation mails are on their way.",
+                number,
+            ),
+            back=self._back(),
+        )
+
+    def _back(self) -> str:
+        return way_back(url_for(".index"))
+
+
+def _texts_for(user: User | None, purpose: Purpose) -> list[tuple[str, str]]:
+    """What staff may begin from, by name, in this person's language."""
+    if user is None:
+        return []
+    return [(each.name, each.in_language(user.language)) for each in standard_text.texts(purpose)]
