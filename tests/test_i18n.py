@@ -383,6 +383,28 @@ def test_distances_in_time_are_told_in_words(
         assert i18n.ago(NOON + distance) == text
 
 
+@pytest.mark.parametrize(
+    ("language", "wait", "text"),
+    [
+        ("en", timedelta(0), "1 minute"),
+        ("en", timedelta(minutes=2, seconds=1), "3 minutes"),
+        ("en", timedelta(minutes=59, seconds=30), "1 hour"),
+        ("en", timedelta(hours=3, minutes=1), "4 hours"),
+        ("en", timedelta(hours=23, minutes=1), "1 day"),
+        ("en", timedelta(hours=30), "2 days"),
+        ("en", timedelta(days=10), "10 days"),
+        ("en", timedelta(days=45), "45 days"),
+        ("de", timedelta(hours=3), "3 Stunden"),
+        ("ar", timedelta(days=2), "يومان"),
+    ],
+)
+def test_the_longest_wait_is_never_told_shorter_than_it_is(
+    in_the_app: Flask, language: str, wait: timedelta, text: str
+) -> None:
+    with i18n.mail_locale(language):
+        assert i18n.at_most_text(wait) == text
+
+
 def test_no_moment_is_no_text(in_the_app: Flask) -> None:
     assert i18n.moment_text(None) == i18n.date_text(None) == i18n.ago(None) == ""
 

@@ -20,6 +20,7 @@ from portal.i18n.form_messages import FormTranslations, form_translations
 from portal.i18n.tags import direction, locale_of, match, negotiate, own_name, tag
 from portal.i18n.texts import (
     ago,
+    at_most_text,
     date_text,
     duration_text,
     machine_time,
@@ -31,6 +32,7 @@ from portal.i18n.zones import time_zone_menu, zone_named
 __all__ = [
     "FormTranslations",
     "ago",
+    "at_most_text",
     "date_text",
     "direction",
     "duration_text",
@@ -75,7 +77,15 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=_locale_of_request, timezone_selector=_time_zone_of_viewer)
     form_messages.init_app(app, app.config["BABEL_TRANSLATION_DIRECTORIES"].split(";"))
 
-    for read in (moment_text, date_text, ago, duration_text, number_text, machine_time):
+    for read in (
+        moment_text,
+        date_text,
+        ago,
+        duration_text,
+        at_most_text,
+        number_text,
+        machine_time,
+    ):
         app.add_template_filter(read)
     app.context_processor(_language_context)
     app.after_request(_say_the_language)

@@ -1,10 +1,12 @@
 """Texts: dates, times and numbers as the viewer reads them."""
 
+import math
 from datetime import datetime, timedelta
+from typing import Literal
 
 import pytz
 from babel import Locale, dates, numbers
-from flask_babel import get_locale, get_timezone
+from flask_babel import format_timedelta, get_locale, get_timezone
 from flask_babel import gettext as _
 
 from portal import clock
@@ -50,6 +52,20 @@ def duration_text(duration: timedelta | None) -> str:
     return dates.format_timedelta(duration, granularity="minute", threshold=2, locale=get_locale())
 
 
+def at_most_text(wait: timedelta) -> str:
+    """A span of time that the wait does not exceed, in round words: "3 hours", "10 days".
+
+    Always rounded up, or what is called the longest wait would be shorter than some.
+    """
+    minutes = max(1, math.ceil(wait.total_seconds() / 60))
+    hours, days = math.ceil(minutes / 60), math.ceil(minutes / (24 * 60))
+    if minutes < 60:
+        return _in_units_of("minute", timedelta(minutes=minutes))
+    if hours < 24:
+        return _in_units_of("hour", timedelta(hours=hours))
+    return _in_units_of("day", timedelta(days=days))
+
+
 def number_text(number: float) -> str:
     """A number with the separators of the viewer's language."""
     return numbers.format_decimal(number, locale=get_locale())
@@ -58,6 +74,11 @@ def number_text(number: float) -> str:
 def machine_time(moment: datetime) -> str:
     """A moment for the `datetime` attribute of a `<time>` element, in UTC."""
     return moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _in_units_of(unit: Literal["minute", "hour", "day"], span: timedelta) -> str:
+    # No larger unit comes near this threshold: ten days would else become "one week".
+    return str(format_timedelta(span, granularity=unit, threshold=math.inf))
 
 
 def _in_the_viewers_zone(moment: datetime) -> datetime:
