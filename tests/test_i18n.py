@@ -386,19 +386,19 @@ def test_distances_in_time_are_told_in_words(
 @pytest.mark.parametrize(
     ("language", "wait", "text"),
     [
-        ("en", timedelta(0), "1 minute"),
-        ("en", timedelta(minutes=2, seconds=1), "3 minutes"),
-        ("en", timedelta(minutes=59, seconds=30), "1 hour"),
-        ("en", timedelta(hours=3, minutes=1), "4 hours"),
-        ("en", timedelta(hours=23, minutes=1), "1 day"),
+        ("en", timedelta(0), "1 hour"),
+        ("en", timedelta(hours=1), "1 hour"),
+        ("en", timedelta(hours=3, seconds=1), "4 hours"),
+        ("en", timedelta(hours=12, seconds=1), "1 day"),
         ("en", timedelta(hours=30), "2 days"),
-        ("en", timedelta(days=10), "10 days"),
-        ("en", timedelta(days=45), "45 days"),
+        ("en", timedelta(days=14), "14 days"),
+        ("en", timedelta(days=14, seconds=1), "3 weeks"),
+        ("en", timedelta(days=45), "7 weeks"),
         ("de", timedelta(hours=3), "3 Stunden"),
         ("ar", timedelta(days=2), "يومان"),
     ],
 )
-def test_the_longest_wait_is_never_told_shorter_than_it_is(
+def test_a_wait_is_told_in_round_words_and_never_shorter_than_it_is(
     in_the_app: Flask, language: str, wait: timedelta, text: str
 ) -> None:
     with i18n.mail_locale(language):

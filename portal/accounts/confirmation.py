@@ -11,7 +11,7 @@ from portal.accounts import authority, code, silence
 from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.audit import Action
-from portal.desk import review
+from portal.desk import review, waits
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 from portal.notifications import Kind
@@ -40,7 +40,7 @@ def note_confirmed(user: User, *, by: User | None = None, password_hash: str | N
     user.confirmed_at = clock.now()
     audit.record(Action.CONFIRMED, about=user, by=by or user)
     _put_before_staff(user)
-    outbox.post(messages.waiting(user))
+    outbox.post(messages.waiting(user, waits.usual_wait()))
 
 
 def confirm_by_hand(user: User, *, by: User | None, reason: str) -> None:
@@ -65,7 +65,7 @@ def confirm_by_hand(user: User, *, by: User | None, reason: str) -> None:
     user.confirmed_at = clock.now()
     audit.record(Action.CONFIRMED_BY_HAND, about=user, by=by, reason=reason.strip())
     _put_before_staff(user)
-    outbox.post(messages.confirmed_by_hand(user))
+    outbox.post(messages.confirmed_by_hand(user, waits.usual_wait()))
 
 
 def must_be_confirmable_by_hand(user: User, *, by: User | None) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 
-from portal import clock
+from portal import clock, i18n
 from portal.database import db
 from portal.desk.decision import Decision
 from portal.desk.percentiles import wait_at
@@ -26,6 +27,20 @@ class UsualWait:
     median: timedelta
     p90: timedelta
     decisions: int
+
+    @property
+    def sentence(self) -> str:
+        """The same as applicants read it, in the language that is spoken at the moment."""
+        half, most = i18n.at_most_text(self.median), i18n.at_most_text(self.p90)
+        if half == most:
+            return str(_("Nine of ten requests are decided within %(most)s.", most=most))
+        return str(
+            _(
+                "Half of the requests are decided within %(half)s, nine of ten within %(most)s.",
+                half=half,
+                most=most,
+            )
+        )
 
 
 def usual_wait() -> UsualWait | None:

@@ -53,17 +53,18 @@ def duration_text(duration: timedelta | None) -> str:
 
 
 def at_most_text(wait: timedelta) -> str:
-    """A span of time that the wait does not exceed, in round words: "3 hours", "10 days".
+    """A span of time that the wait does not exceed, in round words: "3 hours", "6 weeks".
 
-    Always rounded up, or what is called the longest wait would be shorter than some.
+    Always rounded up, or what is called the longest wait would be shorter than some; and to no
+    more than anybody could rely on: past half a day in days, past a fortnight in weeks.
     """
-    minutes = max(1, math.ceil(wait.total_seconds() / 60))
-    hours, days = math.ceil(minutes / 60), math.ceil(minutes / (24 * 60))
-    if minutes < 60:
-        return _in_units_of("minute", timedelta(minutes=minutes))
-    if hours < 24:
+    hours = max(1, math.ceil(wait / timedelta(hours=1)))
+    days, weeks = math.ceil(hours / 24), math.ceil(hours / (7 * 24))
+    if hours <= 12:
         return _in_units_of("hour", timedelta(hours=hours))
-    return _in_units_of("day", timedelta(days=days))
+    if days <= 14:
+        return _in_units_of("day", timedelta(days=days))
+    return _in_units_of("week", timedelta(weeks=weeks))
 
 
 def number_text(number: float) -> str:
@@ -76,7 +77,7 @@ def machine_time(moment: datetime) -> str:
     return moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _in_units_of(unit: Literal["minute", "hour", "day"], span: timedelta) -> str:
+def _in_units_of(unit: Literal["hour", "day", "week"], span: timedelta) -> str:
     # No larger unit comes near this threshold: ten days would else become "one week".
     return str(format_timedelta(span, granularity=unit, threshold=math.inf))
 

@@ -15,6 +15,7 @@ from portal.mail.writing import is_greetable, unlinked, write
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
+    from portal.desk.waits import UsualWait
 
 
 def confirmation(user: User, code: str) -> Message:
@@ -34,9 +35,9 @@ CONFIRMATIONS = ("confirmation", "confirmation_again")
 """The kinds of mail that ask for a confirmation."""
 
 
-def confirmed_by_hand(user: User) -> Message:
-    """Tell somebody that staff confirmed their address, and how to choose a password."""
-    return _to(user, "confirmed_by_hand", link=links.absolute("pages.forgot"))
+def confirmed_by_hand(user: User, usual: UsualWait | None) -> Message:
+    """The same where staff confirmed the address: also how to choose a password."""
+    return _to(user, "confirmed_by_hand", usual_wait=usual, link=links.absolute("pages.forgot"))
 
 
 def already_registered(user: User) -> Message:
@@ -64,9 +65,11 @@ def username_taken(
     )
 
 
-def waiting(user: User) -> Message:
-    """Tell somebody that their address is confirmed and that staff look at the request now."""
-    return _to(user, "waiting", link=links.absolute("pages.status"))
+def waiting(user: User, usual: UsualWait | None) -> Message:
+    """Tell somebody that their address is confirmed, that staff look at the request now, and
+    how long that usually takes, where it is known.
+    """
+    return _to(user, "waiting", usual_wait=usual, link=links.absolute("pages.status"))
 
 
 def welcome(user: User) -> Message:

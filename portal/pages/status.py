@@ -15,7 +15,7 @@ from wtforms.validators import InputRequired, Length
 from portal.accounts import approval
 from portal.accounts.user import Status, User
 from portal.database import transaction
-from portal.desk import question
+from portal.desk import question, waits
 from portal.errors import StepRefused
 from portal.pages import pages
 from portal.pages.doors import me, me_locked
@@ -89,6 +89,7 @@ def answer() -> ResponseReturnValue:
 def _page(reason_form: ReasonForm, answer_form: AnswerForm) -> ResponseReturnValue:
     user = me()
     asked = question.latest(user) if user.status is Status.PENDING else None
+    usual = waits.usual_wait() if user.status is Status.PENDING else None
     page = render_template(
         "pages/status.html",
         user=user,
@@ -97,6 +98,8 @@ def _page(reason_form: ReasonForm, answer_form: AnswerForm) -> ResponseReturnVal
         reason_form=reason_form,
         answer_form=answer_form,
         asked=asked,
+        usual_wait=usual,
+        waits_long=bool(usual and user.review and user.review.has_waited > usual.p90),
     )
     return page, 400 if reason_form.errors or answer_form.errors else 200
 

@@ -14,7 +14,8 @@ from portal.database import db, locked, transaction
 from portal.desk.undo import undo
 from portal.desk.waits import UsualWait, usual_wait
 from tests import plans
-from tests.people import level
+from tests.pages.letters import texts_to
+from tests.people import level, person
 
 pytestmark = pytest.mark.both_databases
 
@@ -95,3 +96,40 @@ def test_the_newest_decisions_count_and_an_index_leads_to_them(a_user, monkeypat
     assert plans.whole_reads(found, "decisions") == []
     assert plans.sorts(found) == []
     db.session.rollback()
+
+
+def test_the_mail_and_the_page_of_who_waits_say_it_in_round_words(a_user, browser):
+    for minutes in (*range(70, 70 + 8), 47 * 60, 90 * 60):
+        decide_after(a_user, timedelta(minutes=minutes), at=clock.now())
+    ada = a_user(email="ada@example.org", confirmed=True)
+    browser.sign_in(person(ada))
+
+    page, mail = browser.get("/status").text, texts_to("ada@example.org")
+
+    sentence = "Half of the requests are decided within 2 hours, nine of ten within 2 days."
+    assert sentence in page
+    assert sentence in mail
+    assert "longer than most" not in page
+
+
+def test_nothing_is_promised_where_too_little_is_known(a_user, browser):
+    for _ in range(9):
+        decide_after(a_user, timedelta(hours=1), at=clock.now())
+    ada = a_user(email="ada@example.org", confirmed=True)
+    browser.sign_in(person(ada))
+
+    assert "decided within" not in browser.get("/status").text
+    assert "decided within" not in texts_to("ada@example.org")
+
+
+def test_who_waits_longer_than_most_is_told_so_and_that_nothing_is_lost(a_user, browser):
+    for _ in range(10):
+        decide_after(a_user, timedelta(hours=1), at=clock.now())
+    with time_machine.travel(clock.now() - timedelta(hours=2), tick=False):
+        ada = a_user(confirmed=True)
+    browser.sign_in(person(ada))
+
+    page = browser.get("/status").text
+
+    assert "Nine of ten requests are decided within 1 hour." in page
+    assert "Yours waits longer than most." in page

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from markupsafe import escape
 from portal import clock, i18n, links
 from portal.accounts.user import User
 from portal.database import db
+from portal.desk.waits import UsualWait
 from portal.mail import messages
 from portal.security.limits import limiter
 from portal.settings import ROOT
@@ -188,12 +190,13 @@ def _letters(world: World) -> list[Any]:
     user = world.visitors["approved"]
     assert user is not None
     now = clock.now()
+    usual = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
     written = {
         "confirmation": messages.confirmation(user, "123456"),
         "confirmation_again": messages.confirmation_again(user, "123456"),
-        "confirmed_by_hand": messages.confirmed_by_hand(user),
+        "confirmed_by_hand": messages.confirmed_by_hand(user, usual),
         "already_registered": messages.already_registered(user),
-        "waiting": messages.waiting(user),
+        "waiting": messages.waiting(user, usual),
         "welcome": messages.welcome(user),
         "question": messages.question(user, REASON),
         "reinstated": messages.reinstated(user),

@@ -20,6 +20,7 @@ from flask import Flask
 from portal import i18n
 from portal.accounts.user import User
 from portal.database import db, transaction
+from portal.desk.waits import UsualWait
 from portal.mail import messages
 from portal.mail.message import Message
 from portal.mail.writing import SUBJECT_LENGTH, WORD_JOINER, _one_line, is_greetable
@@ -39,6 +40,7 @@ HOME = "https://portal.example.org"
 BLANKS = "\u034f\u200c\u00a0 \n"  # after the preheader
 WITHOUT_ACTION = {"suspended", "erased", "address_changed"}
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
+USUAL = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
 
 # Links that differ each time, because they are signed.
 _TOKEN = re.compile(r"(/confirm/(?!code)|/reset/|/change-email/|[?&]draft=)[^\s\"</]+")
@@ -51,7 +53,7 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
     return {
         "confirmation": lambda: messages.confirmation(user, "123456"),
         "confirmation_again": lambda: messages.confirmation_again(user, "123456"),
-        "confirmed_by_hand": lambda: messages.confirmed_by_hand(user),
+        "confirmed_by_hand": lambda: messages.confirmed_by_hand(user, USUAL),
         "already_registered": lambda: messages.already_registered(user),
         "username_taken": lambda: messages.username_taken(
             to="new@example.org",
@@ -59,7 +61,7 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
             link="https://portal.example.org/register?draft=token",
             **stranger,
         ),
-        "waiting": lambda: messages.waiting(user),
+        "waiting": lambda: messages.waiting(user, USUAL),
         "welcome": lambda: messages.welcome(user),
         "rejected": lambda: messages.rejected(user, reason),
         "question": lambda: messages.question(user, "Which team do you work with?"),
