@@ -1,40 +1,21 @@
-"""Accounts: everybody whom the portal knows, what happened to them, and the steps open to staff."""
+"""Accounts: everybody whom the portal knows, searched, filtered and sorted."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from flask import Response, url_for
-from flask.typing import ResponseReturnValue
+from flask import Response
 from flask_admin import expose
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
-from wtforms import SelectField, SelectMultipleField, TextAreaField
-from wtforms.validators import Length
 
 from admin_views import export, parameters
-from admin_views.base import ID, chosen, listed, may_open, way_back
-from admin_views.confirmations import Confirmations
-from admin_views.decisions import Guard, why_not
+from admin_views.account import OneAccount
+from admin_views.base import listed
 from admin_views.export import Column
-from portal import notifications
-from portal.accounts import access, approval, confirmation, directory, erasure, roles, suspension
-from portal.accounts.access import AccessLevel
+from portal.accounts import directory
 from portal.accounts.directory import Order
-from portal.accounts.roles import Role
-from portal.accounts.user import Status, User
-from portal.audit import AuditEntry
-from portal.database import db
-from portal.desk import marks, question, undo
-from portal.mail import listing, opening
-from portal.mail.mail import Mail
-from portal.mail.opening import Looks
-from portal.notifications import Kind
-from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, choices, trimmed
+from portal.accounts.user import Status
 
 
 class Sort(Enum):
@@ -62,58 +43,7 @@ _SORTS: dict[Sort, tuple[Any, Order]] = {
 }
 
 
-# Marks help to decide; what is decided has no use for them.
-_UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
-
-
-class Event(NamedTuple):
-    """One thing in a timeline: a line of the audit trail, or a mail."""
-
-    at: datetime
-    entry: AuditEntry | None = None
-    mail: Mail | None = None
-    looks: Looks | None = None
-
-
-class SuspensionForm(PortalForm):
-    """Why an account is suspended."""
-
-    reason = TextAreaField(
-        _l("Reason"),
-        description=_l("They read it in the mail that tells them."),
-        filters=[trimmed],
-        validators=[
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
-    )
-
-
-class LevelForm(PortalForm):
-    """How far somebody gets from now on."""
-
-    level = SelectField(_l("Access level"), coerce=int)
-
-    def __init__(self, user: User) -> None:
-        super().__init__(data={"level": user.access_level_id})
-        self.level.choices = choices(
-            (level.id, level.name) for level in access.levels_grantable(me())
-        )
-
-
-class RolesForm(PortalForm):
-    """What somebody may do in the panel."""
-
-    roles = SelectMultipleField(_l("Roles"), coerce=int)
-
-    def __init__(self, user: User) -> None:
-        super().__init__(data={"roles": [role.id for role in user.roles]})
-        found = db.session.scalars(select(Role).order_by(Role.rank, Role.name).limit(100))
-        self.all_roles = list(found)
-        self.roles.choices = choices((role.id, role.name) for role in self.all_roles)
-
-
-class Accounts(Confirmations):
+class Accounts(OneAccount):
     """The directory of accounts, and one page for each."""
 
     part = "accounts"
@@ -156,99 +86,6 @@ class Accounts(Confirmations):
             ),
         )
 
-    @expose(f"/{ID.format('user_id')}")
-    def account(self, user_id: int) -> str:
-        """Show one account: facts, timeline, and the steps that would not be refused."""
-        user = self.row(User, user_id)
-        # Before the timeline, whose query leaves out what hangs on the people in it.
-        seen = user.review.version if user.review else None
-        return self.render(
-            "admin/accounts/account.html",
-            user=user,
-            seen=seen,
-            open_steps=open_steps(user),
-            timeline=timeline(user),
-            questions=question.questions_of(user),
-            evidence=marks.evidence(user) if user.status in _UNDECIDED else [],
-            denied=notifications.is_open(user, Kind.NOT_ME),
-            back=way_back(url_for(".index")),
-        )
-
-    @expose(f"/{ID.format('user_id')}/suspension", methods=["GET", "POST"])
-    def suspension(self, user_id: int) -> ResponseReturnValue:
-        """Close an account at once, with a reason."""
-        form = SuspensionForm()
-        return self.decide(
-            [user_id],
-            form,
-            "admin/accounts/suspension.html",
-            guard=lambda user: suspension.must_be_suspendable(user, by=me()),
-            step=lambda user: suspension.suspend(user, by=me(), reason=form.reason.data or ""),
-            done=lambda _number: _("The account is suspended, and its sessions have ended."),
-            back=self._page_of(user_id),
-        )
-
-    @expose(f"/{ID.format('user_id')}/reinstatement", methods=["GET", "POST"])
-    def reinstatement(self, user_id: int) -> ResponseReturnValue:
-        """Open a suspended account again."""
-        return self.decide(
-            [user_id],
-            PortalForm(),
-            "admin/accounts/reinstatement.html",
-            guard=lambda user: suspension.must_be_reinstatable(user, by=me()),
-            step=lambda user: suspension.reinstate(user, by=me()),
-            done=lambda _number: _("The account is open again."),
-            back=self._page_of(user_id),
-        )
-
-    @expose(f"/{ID.format('user_id')}/erasure", methods=["GET", "POST"])
-    def erasure(self, user_id: int) -> ResponseReturnValue:
-        """Remove what is known of a person, for good."""
-        return self.decide(
-            [user_id],
-            PortalForm(),
-            "admin/accounts/erasure.html",
-            guard=lambda user: erasure.must_be_erasable(user, by=me()),
-            step=lambda user: erasure.erase(user, by=me()),
-            done=lambda _number: _("The account is erased."),
-            back=self._page_of(user_id),
-        )
-
-    @expose(f"/{ID.format('user_id')}/access-level", methods=["GET", "POST"])
-    def access_level(self, user_id: int) -> ResponseReturnValue:
-        """Let an approved person open more, or less."""
-        form = LevelForm(self.row(User, user_id))
-        return self.decide(
-            [user_id],
-            form,
-            "admin/accounts/access_level.html",
-            guard=lambda user: access.must_be_changeable(user, by=me()),
-            step=lambda user: access.change_access_level(
-                user, to=chosen(AccessLevel, form.level.data), by=me()
-            ),
-            done=lambda _number: _("The access level is saved."),
-            back=self._page_of(user_id),
-        )
-
-    @expose(f"/{ID.format('user_id')}/roles", methods=["GET", "POST"])
-    def roles(self, user_id: int) -> ResponseReturnValue:
-        """Say what somebody may do in the panel."""
-        form = RolesForm(self.row(User, user_id))
-        return self.decide(
-            [user_id],
-            form,
-            "admin/accounts/roles.html",
-            guard=lambda user: roles.must_be_changeable(user, by=me()),
-            step=lambda user: roles.change_roles(
-                user, to=[chosen(Role, role_id) for role_id in form.roles.data or []], by=me()
-            ),
-            done=lambda _number: _("The roles are saved."),
-            back=self._page_of(user_id),
-        )
-
-    def _page_of(self, user_id: int) -> str:
-        return way_back(url_for(".account", user_id=user_id))
-
 
 class _Asked(NamedTuple):
     """What the address of the list asks for."""
@@ -280,37 +117,3 @@ _COLUMNS = [
     Column(_l("Approved"), lambda user: user.approved_at),
     Column(_l("Current sign-in"), lambda user: user.current_login_at),
 ]
-
-
-def open_steps(user: User) -> set[str]:
-    """The endpoints of the steps that whoever is signed in may take on this person now."""
-    guards: dict[str, Guard] = {
-        "registrations.approval": lambda user: approval.must_be_approvable(user, by=me()),
-        "registrations.rejection": lambda user: approval.must_be_rejectable(user, by=me()),
-        "registrations.reopening": lambda user: approval.must_be_reopenable(user, by=me()),
-        "registrations.confirmation_mail": confirmation.must_be_resendable,
-        "registrations.question": lambda user: question.must_be_askable(user, by=me()),
-        "registrations.undo": lambda user: undo.must_be_undoable(user, by=me()),
-        "accounts.confirmation_by_hand": lambda user: confirmation.must_be_confirmable_by_hand(
-            user, by=me()
-        ),
-        "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
-        "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
-        "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),
-        "accounts.access_level": lambda user: access.must_be_changeable(user, by=me()),
-        "accounts.roles": lambda user: roles.must_be_changeable(user, by=me()),
-    }
-    return {
-        endpoint
-        for endpoint, guard in guards.items()
-        if may_open(endpoint) and why_not(guard, user) is None
-    }
-
-
-def timeline(user: User) -> list[Event]:
-    """What happened to an account and what it was mailed, newest first."""
-    events = [Event(entry.at, entry=entry) for entry in directory.timeline(user)]
-    mails = listing.of_person(user.id)
-    looks = opening.looks([mail.id for mail in mails])
-    events += [Event(mail.posted_at, mail=mail, looks=looks.get(mail.id)) for mail in mails]
-    return sorted(events, key=lambda event: event.at, reverse=True)

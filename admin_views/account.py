@@ -1,0 +1,189 @@
+"""One account: its page, and the steps that staff take from there."""
+
+from __future__ import annotations
+
+from flask import url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from wtforms import SelectField, SelectMultipleField, TextAreaField
+from wtforms.validators import Length
+
+from admin_views import timeline
+from admin_views.base import ID, chosen, may_open, way_back
+from admin_views.confirmations import Confirmations
+from admin_views.decisions import Guard, why_not
+from portal import notifications
+from portal.accounts import access, approval, confirmation, erasure, roles, suspension
+from portal.accounts.access import AccessLevel
+from portal.accounts.roles import Role
+from portal.accounts.user import Status, User
+from portal.database import db
+from portal.desk import marks, question, undo
+from portal.notifications import Kind
+from portal.pages.doors import me
+from portal.security.forms import PlainText, PortalForm, choices, trimmed
+
+# Marks help to decide; what is decided has no use for them.
+UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
+
+
+class SuspensionForm(PortalForm):
+    """Why an account is suspended."""
+
+    reason = TextAreaField(
+        _l("Reason"),
+        description=_l("They read it in the mail that tells them."),
+        filters=[trimmed],
+        validators=[
+            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
+            PlainText(lines=True),
+        ],
+    )
+
+
+class LevelForm(PortalForm):
+    """How far somebody gets from now on."""
+
+    level = SelectField(_l("Access level"), coerce=int)
+
+    def __init__(self, user: User) -> None:
+        super().__init__(data={"level": user.access_level_id})
+        self.level.choices = choices(
+            (level.id, level.name) for level in access.levels_grantable(me())
+        )
+
+
+class RolesForm(PortalForm):
+    """What somebody may do in the panel."""
+
+    roles = SelectMultipleField(_l("Roles"), coerce=int)
+
+    def __init__(self, user: User) -> None:
+        super().__init__(data={"roles": [role.id for role in user.roles]})
+        found = db.session.scalars(select(Role).order_by(Role.rank, Role.name).limit(100))
+        self.all_roles = list(found)
+        self.roles.choices = choices((role.id, role.name) for role in self.all_roles)
+
+
+class OneAccount(Confirmations):
+    """The page of one account; part of the pages about accounts."""
+
+    @expose(f"/{ID.format('user_id')}")
+    def account(self, user_id: int) -> str:
+        """Show one account: facts, timeline, and the steps that would not be refused."""
+        user = self.row(User, user_id)
+        # Before the timeline, whose query leaves out what hangs on the people in it.
+        seen = user.review.version if user.review else None
+        return self.render(
+            "admin/accounts/account.html",
+            user=user,
+            seen=seen,
+            open_steps=open_steps(user),
+            timeline=timeline.of(user),
+            evidence=marks.evidence(user) if user.status in UNDECIDED else [],
+            denied=notifications.is_open(user, Kind.NOT_ME),
+            back=way_back(url_for(".index")),
+        )
+
+    @expose(f"/{ID.format('user_id')}/suspension", methods=["GET", "POST"])
+    def suspension(self, user_id: int) -> ResponseReturnValue:
+        """Close an account at once, with a reason."""
+        form = SuspensionForm()
+        return self.decide(
+            [user_id],
+            form,
+            "admin/accounts/suspension.html",
+            guard=lambda user: suspension.must_be_suspendable(user, by=me()),
+            step=lambda user: suspension.suspend(user, by=me(), reason=form.reason.data or ""),
+            done=lambda _number: _("The account is suspended, and its sessions have ended."),
+            back=self._page_of(user_id),
+        )
+
+    @expose(f"/{ID.format('user_id')}/reinstatement", methods=["GET", "POST"])
+    def reinstatement(self, user_id: int) -> ResponseReturnValue:
+        """Open a suspended account again."""
+        return self.decide(
+            [user_id],
+            PortalForm(),
+            "admin/accounts/reinstatement.html",
+            guard=lambda user: suspension.must_be_reinstatable(user, by=me()),
+            step=lambda user: suspension.reinstate(user, by=me()),
+            done=lambda _number: _("The account is open again."),
+            back=self._page_of(user_id),
+        )
+
+    @expose(f"/{ID.format('user_id')}/erasure", methods=["GET", "POST"])
+    def erasure(self, user_id: int) -> ResponseReturnValue:
+        """Remove what is known of a person, for good."""
+        return self.decide(
+            [user_id],
+            PortalForm(),
+            "admin/accounts/erasure.html",
+            guard=lambda user: erasure.must_be_erasable(user, by=me()),
+            step=lambda user: erasure.erase(user, by=me()),
+            done=lambda _number: _("The account is erased."),
+            back=self._page_of(user_id),
+        )
+
+    @expose(f"/{ID.format('user_id')}/access-level", methods=["GET", "POST"])
+    def access_level(self, user_id: int) -> ResponseReturnValue:
+        """Let an approved person open more, or less."""
+        form = LevelForm(self.row(User, user_id))
+        return self.decide(
+            [user_id],
+            form,
+            "admin/accounts/access_level.html",
+            guard=lambda user: access.must_be_changeable(user, by=me()),
+            step=lambda user: access.change_access_level(
+                user, to=chosen(AccessLevel, form.level.data), by=me()
+            ),
+            done=lambda _number: _("The access level is saved."),
+            back=self._page_of(user_id),
+        )
+
+    @expose(f"/{ID.format('user_id')}/roles", methods=["GET", "POST"])
+    def roles(self, user_id: int) -> ResponseReturnValue:
+        """Say what somebody may do in the panel."""
+        form = RolesForm(self.row(User, user_id))
+        return self.decide(
+            [user_id],
+            form,
+            "admin/accounts/roles.html",
+            guard=lambda user: roles.must_be_changeable(user, by=me()),
+            step=lambda user: roles.change_roles(
+                user, to=[chosen(Role, role_id) for role_id in form.roles.data or []], by=me()
+            ),
+            done=lambda _number: _("The roles are saved."),
+            back=self._page_of(user_id),
+        )
+
+    def _page_of(self, user_id: int) -> str:
+        return way_back(url_for(".account", user_id=user_id))
+
+
+def open_steps(user: User) -> set[str]:
+    """The endpoints of the steps that whoever is signed in may take on this person now."""
+    guards: dict[str, Guard] = {
+        "registrations.approval": lambda user: approval.must_be_approvable(user, by=me()),
+        "registrations.rejection": lambda user: approval.must_be_rejectable(user, by=me()),
+        "registrations.reopening": lambda user: approval.must_be_reopenable(user, by=me()),
+        "registrations.confirmation_mail": confirmation.must_be_resendable,
+        "registrations.question": lambda user: question.must_be_askable(user, by=me()),
+        "registrations.undo": lambda user: undo.must_be_undoable(user, by=me()),
+        "accounts.confirmation_by_hand": lambda user: confirmation.must_be_confirmable_by_hand(
+            user, by=me()
+        ),
+        "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
+        "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
+        "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),
+        "accounts.access_level": lambda user: access.must_be_changeable(user, by=me()),
+        "accounts.roles": lambda user: roles.must_be_changeable(user, by=me()),
+    }
+    return {
+        endpoint
+        for endpoint, guard in guards.items()
+        if may_open(endpoint) and why_not(guard, user) is None
+    }
