@@ -41,6 +41,7 @@ class Bulk(Model):
             postgresql_where=text("finished_at IS NULL"),
         ),
         Index("ix_bulks_by_id_asked_at", "by_id", "asked_at"),
+        Index("uq_bulks_undoes_id", "undoes_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,6 +52,8 @@ class Bulk(Model):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     total: Mapped[int]
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The bulk whose decisions this one takes back.
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulks.id", ondelete="CASCADE"))
 
     by: Mapped[User] = relationship("User", lazy="raise")
 

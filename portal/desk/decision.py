@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
 from portal import clock, settings
-from portal.database import Model, UtcDateTime, db
+from portal.database import Model, UtcDateTime, db, read_anew
 from portal.desk import review
 from portal.mail import outbox
 from portal.mail.mail import Mail
@@ -60,6 +60,7 @@ class Decision(Model):
         Index("ix_decisions_by_id_at", "by_id", "at"),
         Index("ix_decisions_mail_id", "mail_id"),
         Index("ix_decisions_level_id", "level_id"),
+        Index("ix_decisions_bulk_id", "bulk_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -75,6 +76,8 @@ class Decision(Model):
     mail_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id", ondelete="SET NULL"))
     undoable_until: Mapped[datetime] = mapped_column(UtcDateTime)
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # One of many, made by one click; see `portal.desk.bulk`.
+    bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulks.id", ondelete="SET NULL"))
 
     user: Mapped[User] = relationship("User", foreign_keys=[user_id], lazy="raise")
     by: Mapped[User | None] = relationship("User", foreign_keys=[by_id], lazy="raise")
@@ -93,7 +96,7 @@ def note(
     *,
     by: User | None,
     level: AccessLevel | None = None,
-    letter: Message | None = None,
+    letter: Message | Mail | None = None,
 ) -> Decision:
     """Write down a decision, close the review, and post its letter so that it can be undone.
 
@@ -115,28 +118,28 @@ def note(
         mail=outbox.post(letter, hold=grace) if letter else None,
     )
     db.session.add(decision)
+    read_anew(user, "decisions")
     waits.close()
     return decision
 
 
 def last(user: User) -> Decision | None:
     """The decision that stands about this person, if any."""
-    return db.session.scalars(
-        select(Decision)
-        .where(Decision.user_id == user.id, Decision.stands())
-        .order_by(Decision.at.desc(), Decision.id.desc())
-        .limit(1)
-    ).one_or_none()
+    return next(iter(user.decisions), None)
 
 
 def undoable(*, by: User, most: int = 20) -> list[Decision]:
-    """What this member of staff decided and can still undo, the newest first, each with whom."""
+    """What this member of staff decided and can still undo, the newest first, each with whom.
+
+    What was decided about many at once is undone as one: see `portal.desk.bulk`.
+    """
     return list(
         db.session.scalars(
             select(Decision)
             .where(
                 Decision.by_id == by.id,
                 Decision.stands(),
+                Decision.bulk_id.is_(None),
                 Decision.at > clock.now() - timedelta(seconds=settings.current().desk.undo_seconds),
                 Decision.undoable_until > clock.now(),
             )
