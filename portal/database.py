@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, String, event, text
+from sqlalchemy import DateTime, Engine, MetaData, String, event, inspect, text
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase, lazyload
 from sqlalchemy.types import TypeDecorator
@@ -129,6 +129,12 @@ def locked(model: type[Row], identity: Any) -> Row | None:
         with_for_update={"of": model, "key_share": True},
         populate_existing=True,
     )
+
+
+def read_anew(row: Base, *names: str) -> None:
+    """Let these related rows be loaded again, because some were added or changed their place."""
+    if inspect(row).persistent:
+        db.session.expire(row, names)
 
 
 def _engine_options(url: str) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, String, inspect, select, text
+from sqlalchemy import ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import clock
-from portal.database import Model, UtcDateTime, db
+from portal.database import Model, UtcDateTime, db, read_anew
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -87,7 +87,7 @@ def raise_for(user: User, kind: Kind) -> Notification:
     """Put something about this person before the staff, in the caller's transaction."""
     notification = Notification(kind=kind.value, about=user, raised_at=clock.now())
     db.session.add(notification)
-    _forget_loaded(user)
+    read_anew(user, "open_notifications")
     return notification
 
 
@@ -119,9 +119,3 @@ def unsettled(limit: int) -> list[Notification]:
             .limit(limit)
         ).unique()
     )
-
-
-def _forget_loaded(user: User) -> None:
-    """Let the list of what is open be read anew."""
-    if inspect(user).persistent:
-        db.session.expire(user, ["open_notifications"])

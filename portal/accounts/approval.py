@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 
 from portal import audit, clock, notifications
 from portal.accounts import authority
 from portal.accounts.user import Status, User
-from portal.audit import Action, AuditEntry
+from portal.audit import Action
 from portal.database import db
 from portal.desk import decision, memory, question, review, traces
-from portal.desk.decision import Verdict
+from portal.desk.decision import Decision, Verdict
 from portal.desk.memory import Past
 from portal.errors import StepRefused, decided_by
 from portal.mail import messages
@@ -21,13 +20,17 @@ from portal.notifications import Kind
 
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
+    from portal.mail.mail import Mail
 
 
-def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
+def approve(
+    user: User, *, by: User | None, level: AccessLevel, letter: Mail | None = None
+) -> Decision | None:
     """Open the portal to a person whose address is confirmed, at an access level.
 
-    The same approval again changes nothing. An address that nobody confirmed is
-    refused: it could belong to someone else.
+    The same approval again changes nothing (None). An address that nobody confirmed is
+    refused: it could belong to someone else. The letter may be sealed already, which saves
+    time for whoever approves many.
 
     Raises:
         AlreadyDecided: somebody decided otherwise, or at another level.
@@ -35,7 +38,7 @@ def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
             oneself; the level is above what the giver's roles may give.
     """
     if user.status is Status.APPROVED and user.access_level == level:
-        return
+        return None
     if user.status is Status.APPROVED:
         raise _decided(user, _l("%(who)s approved this at another level on %(when)s."))
     must_be_approvable(user, by=by)
@@ -45,7 +48,9 @@ def approve(user: User, *, by: User | None, level: AccessLevel) -> None:
     user.access_level = level
     audit.record(Action.APPROVED, about=user, by=by, level=level.name)
     _clear_the_desk(user, by=by)
-    decision.note(user, Verdict.APPROVED, by=by, level=level, letter=messages.welcome(user))
+    return decision.note(
+        user, Verdict.APPROVED, by=by, level=level, letter=letter or messages.welcome(user)
+    )
 
 
 def must_be_approvable(user: User, *, by: User | None) -> None:
@@ -65,30 +70,45 @@ def must_be_approvable(user: User, *, by: User | None) -> None:
     authority.must_outrank(by, user)
 
 
-def reject(user: User, *, by: User | None, reason: str = "", tell: bool = True) -> None:
+def reject(
+    user: User,
+    *,
+    by: User | None,
+    reason: str = "",
+    tell: bool = True,
+    letter: Mail | None = None,
+) -> Decision | None:
     """Do not let somebody in. The reason goes to the person, unless `tell` is off (spam).
 
-    The same rejection again changes nothing. The person may still sign in to read the reason.
+    The same rejection again changes nothing (None). The person may still sign in to read the
+    reason. The letter may be sealed already, which saves time for whoever rejects many.
 
     Raises:
         AlreadyDecided: somebody approved it.
         StepRefused: the account is suspended or erased; it is oneself.
     """
     if user.status is Status.REJECTED and user.rejection_reason == reason:
-        return
+        return None
     if user.status is Status.REJECTED:
         raise _decided(user, _l("%(who)s rejected this for another reason on %(when)s."))
     must_be_rejectable(user, by=by)
 
-    # Nobody proved that an unconfirmed address is theirs: it may belong to a stranger.
-    tell = tell and user.status is Status.PENDING
+    tell = tell and is_told(user)
     user.rejected_at = clock.now()
     user.rejection_reason = reason
     audit.record(Action.REJECTED, about=user, by=by, reason=reason, told=tell)
     _clear_the_desk(user, by=by)
     memory.remember(user, Past.REJECTED, reason=reason)
-    letter = messages.rejected(user, reason) if tell else None
-    decision.note(user, Verdict.REJECTED, by=by, letter=letter)
+    told = (letter or messages.rejected(user, reason)) if tell else None
+    return decision.note(user, Verdict.REJECTED, by=by, letter=told)
+
+
+def is_told(user: User) -> bool:
+    """Whether a rejection is mailed to this person at all.
+
+    Nobody proved that an unconfirmed address is theirs: it may belong to a stranger.
+    """
+    return user.status is Status.PENDING
 
 
 def must_be_rejectable(user: User, *, by: User | None) -> None:
@@ -158,20 +178,12 @@ def _clear_the_desk(user: User, *, by: User | None) -> None:
 
 
 def _decided(user: User, sentence: Any) -> StepRefused:
-    entry = db.session.scalars(
-        select(AuditEntry)
-        .where(
-            AuditEntry.about_id == user.id,
-            AuditEntry.action.in_([Action.APPROVED.value, Action.REJECTED.value]),
-        )
-        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if entry is None:  # staff, who came by invitation
+    stands = decision.last(user)
+    if stands is None:  # staff, who came by invitation
         at = user.approved_at or user.rejected_at or user.registered_at
         return decided_by(sentence, by=None, at=at)
-    by = db.session.get(User, entry.by_id) if entry.by_id else None
-    return decided_by(sentence, by=by, at=entry.at)
+    by = db.session.get(User, stands.by_id) if stands.by_id else None
+    return decided_by(sentence, by=by, at=stands.at)
 
 
 def _why_not_pending(user: User) -> Any:

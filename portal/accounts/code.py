@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -57,26 +58,43 @@ def issue(user: User | None, purpose: str) -> str:
     `registration.code_tries` says (ASVS 6.5.5, 6.6.3). The account has its id already. For
     nobody (None) the code is worth nothing, and costs as much.
     """
-    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    code = draw()
     if user is None:
         _hash(user, purpose, code)
         forget(_NOBODY, purpose)
-        return code
+    else:
+        keep({user: code}, purpose)
+    return code
+
+
+def draw() -> str:
+    """Six digits that nobody can guess. They work once somebody `keep`s them."""
+    return f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+
+
+def keep(codes: Mapping[User, str], purpose: str) -> None:
+    """Let each of these codes work for its account, as `issue` says. One statement for all."""
+    if not codes:
+        return
     rules = settings.current().registration
-    row = {
-        "code_hash": _hash(user, purpose, code),
-        "expires_at": clock.now() + timedelta(minutes=rules.code_within_minutes),
-        "tries_left": rules.code_tries,
-    }
+    rows = [
+        {
+            "user_id": user.id,
+            "purpose": str(purpose),
+            "code_hash": _hash(user, purpose, code),
+            "expires_at": clock.now() + timedelta(minutes=rules.code_within_minutes),
+            "tries_left": rules.code_tries,
+        }
+        for user, code in codes.items()
+    ]
     dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
     db.session.flush()
+    wanted = dialect.insert(MailedCode).values(rows)
+    news = {name: wanted.excluded[name] for name in ("code_hash", "expires_at", "tries_left")}
     db.session.execute(
-        dialect.insert(MailedCode)
-        .values(user_id=user.id, purpose=str(purpose), **row)
-        .on_conflict_do_update(index_elements=["user_id", "purpose"], set_=row),
+        wanted.on_conflict_do_update(index_elements=["user_id", "purpose"], set_=news),
         execution_options={"synchronize_session": False},
     )
-    return code
 
 
 def check(user: User | None, purpose: str, typed: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -14,6 +15,7 @@ from portal.audit import Action
 from portal.desk import review, waits
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
+from portal.mail.mail import Mail
 from portal.notifications import Kind
 
 
@@ -115,20 +117,33 @@ def is_right_code(user: User | None, typed: str) -> bool:
     return code.check(user if may and not is_silenced else None, Purpose.CONFIRMATION, typed)
 
 
-def resend_confirmation(user: User, *, by: User | None) -> None:
+def resend_confirmation(
+    user: User,
+    *,
+    by: User | None,
+    letter: Mail | None = None,
+    silenced: Collection[str] | None = None,
+) -> None:
     """Mail a fresh link. Older links stay good until they expire or one is used.
+
+    Whoever mails many brings a sealed letter and keeps its code with those of the others, and
+    has asked which addresses are silenced.
 
     Raises:
         StepRefused: the address is confirmed already, or its owner wants no more mail; the last
             mail is too fresh.
     """
     must_be_resendable(user)
-    if silence.is_silenced(user.email or ""):
+    address = user.email or ""
+    if silence.is_silenced(address) if silenced is None else address in silenced:
         raise StepRefused(_l("The owner of this address wants no more such mail."))
 
     user.confirmation_mailed_at = clock.now()
     audit.record(Action.CONFIRMATION_RESENT, about=user, by=by)
-    post_link(user)
+    if letter is None:
+        post_link(user)
+    else:
+        outbox.post(letter)
 
 
 def must_be_resendable(user: User) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
     from portal.accounts.permissions import Permission
     from portal.accounts.roles import Role
+    from portal.desk.decision import Decision
+    from portal.desk.memory import Fingerprint
+    from portal.desk.question import Question
     from portal.desk.review import Review
     from portal.notifications import Notification
 
@@ -185,6 +188,22 @@ class User(Model, UserMixin):
         primaryjoin="and_(Notification.about_id == User.id, Notification.settled_at.is_(None))",
         viewonly=True,
     )
+
+    # What was decided about this person and stands, the newest first.
+    decisions: Mapped[list[Decision]] = relationship(
+        "Decision",
+        primaryjoin="and_(Decision.user_id == User.id, Decision.undone_at.is_(None))",
+        order_by="(Decision.at.desc(), Decision.id.desc())",
+        viewonly=True,
+    )
+    open_questions: Mapped[list[Question]] = relationship(
+        "Question",
+        primaryjoin="and_(Question.user_id == User.id, Question.answered_at.is_(None),"
+        " Question.closed_at.is_(None))",
+        viewonly=True,
+    )
+    # By which this person is recognised although they were rejected; see `portal.desk.memory`.
+    fingerprints: Mapped[list[Fingerprint]] = relationship("Fingerprint", viewonly=True)
 
     # Kept by Flask-Security at sign-in (M6).
     last_login_at: Mapped[datetime | None] = mapped_column(  # type: ignore[assignment]

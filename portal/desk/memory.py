@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, delete, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import clock
-from portal.database import Model, UtcDateTime, db, folded
+from portal.database import Model, UtcDateTime, db, folded, read_anew
 from portal.desk.traces import mailbox_key, name_key
 from portal.fingerprints import LENGTH, fingerprint
 
@@ -66,12 +66,14 @@ def remember(user: User, past: Past, *, reason: str = "") -> None:
         )
         for kind, value in prints.items()
     )
+    read_anew(user, "fingerprints")
 
 
 def take_back(user: User) -> None:
     """Forget that this person was rejected: the decision was undone, or is open again."""
-    db.session.flush()
-    db.session.execute(delete(Fingerprint).where(Fingerprint.user_id == user.id))
+    for known in user.fingerprints:
+        db.session.delete(known)
+    read_anew(user, "fingerprints")
 
 
 def let_go(user: User) -> None:

@@ -13,7 +13,7 @@ from portal import audit, clock, notifications
 from portal.accounts import authority
 from portal.accounts.user import Status
 from portal.audit import Action
-from portal.database import Model, UtcDateTime, db
+from portal.database import Model, UtcDateTime, db, read_anew
 from portal.desk import review
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
@@ -75,6 +75,7 @@ def ask(user: User, *, by: User | None, question: str) -> Question:
 
     asked = Question(user=user, by=by, text=question.strip(), asked_at=clock.now())
     db.session.add(asked)
+    read_anew(user, "open_questions")
     review.of(user).hand_to_applicant()
     audit.record(Action.ASKED, about=user, by=by)
     notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
@@ -115,6 +116,7 @@ def answer(user: User, *, text: str) -> Question:
 
     asked.answer = text.strip()
     asked.answered_at = clock.now()
+    read_anew(user, "open_questions")
     review.of(user).hand_to_staff()
     audit.record(Action.ANSWERED, about=user, by=user)
     notifications.settle(user, Kind.ANSWER, by=None)
@@ -126,8 +128,7 @@ def close_open(user: User) -> None:
     """Close what is open because staff decide without an answer."""
     if review.of(user).asked_at is None:
         return
-    asked = latest(user)
-    if asked is not None and asked.answered_at is None:
+    for asked in user.open_questions:
         asked.closed_at = clock.now()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from flask_babel import lazy_gettext as _l
@@ -9,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from portal import audit, clock, notifications
 from portal.accounts import authority
 from portal.audit import Action
-from portal.database import db
+from portal.database import db, read_anew
 from portal.desk import decision as decisions
 from portal.desk import memory, review
 from portal.desk.decision import Decision, Verdict
@@ -21,20 +22,26 @@ if TYPE_CHECKING:
     from portal.accounts.user import User
 
 
-def undo(user: User, *, by: User | None) -> Decision:
+def undo(user: User, *, by: User | None, taken_back: Collection[int] | None = None) -> Decision:
     """Take the last decision about somebody back, and its mail out of the outbox.
 
     The registration stands in the queue again where it stood before, and has waited as long.
+    Whoever undoes many takes the mails of all of them out at once, and says which were still
+    there (`taken_back`).
 
     Raises:
         StepRefused: nothing is decided; the time to undo is over, or the mail has left; the
             person has become staff meanwhile; it is oneself or somebody above.
     """
     decision = must_be_undoable(user, by=by)
-    if decision.mail_id is not None and not outbox.take_back(decision.mail_id):
-        raise StepRefused(_too_late(decision))
+    if decision.mail_id is not None:
+        if taken_back is None:
+            taken_back = outbox.take_back([decision.mail_id])
+        if decision.mail_id not in taken_back:
+            raise StepRefused(_too_late(decision))
 
     decision.undone_at = clock.now()
+    read_anew(user, "decisions")
     if decision.verdict == Verdict.APPROVED:
         user.approved_at = None
         user.access_level = None

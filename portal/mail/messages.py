@@ -14,6 +14,7 @@ from portal.mail.message import Message
 from portal.mail.writing import is_greetable, unlinked, write
 
 if TYPE_CHECKING:
+    from portal.accounts.access import AccessLevel
     from portal.accounts.user import User
     from portal.desk.waits import UsualWait
 
@@ -72,14 +73,17 @@ def waiting(user: User, usual: UsualWait | None) -> Message:
     return _to(user, "waiting", usual_wait=usual, link=links.absolute("pages.status"))
 
 
-def welcome(user: User) -> Message:
-    """Tell somebody that their account was approved and where to sign in."""
-    level = user.access_level.name if user.access_level else ""
+def welcome(user: User, level: AccessLevel | None = None) -> Message:
+    """Tell somebody that their account was approved and where to sign in.
+
+    It names the level that they have, or the one that they are about to get.
+    """
+    level = level or user.access_level
     return _to(
         user,
         "welcome",
         username=unlinked(user.username or ""),
-        level=level,
+        level=level.name if level else "",
         link=links.absolute("security.login"),
     )
 

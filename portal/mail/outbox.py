@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,24 +31,52 @@ mail_posted = Namespace().signal("mail-posted")
 Receivers must not touch the session: it is between two transactions."""
 
 
-def post(message: Message, *, hold: timedelta = timedelta(0)) -> Mail:
+def post(message: Message | Mail, *, hold: timedelta = timedelta(0)) -> Mail:
     """Put a finished message into the outbox, in the caller's transaction.
 
-    It leaves after `hold`, and until then `take_back` can stop it.
+    It leaves after `hold`, and until then `take_back` can stop it. Whoever posts many seals
+    them before the transaction begins (`sealed`): that takes its time.
     """
-    mail = _row(message)
-    mail.due_at += hold
+    mail = message if isinstance(message, Mail) else sealed(message)
+    mail.posted_at = clock.now()
+    mail.due_at = mail.posted_at + hold
+    mail.give_up_at = when_to_give_up(mail.due_at)
     db.session.add(mail)
     return mail
 
 
-def take_back(mail_id: int) -> bool:
-    """Drop a mail that no worker has taken up yet. Returns whether it was still there.
+def sealed(message: Message) -> Mail:
+    """A finished message as the row that it becomes; not posted yet."""
+    now = clock.now()
+    return Mail(
+        message_id=_new_message_id(),
+        kind=message.kind,
+        ticket=message.ticket or None,
+        recipient=message.to,
+        user_id=message.user_id,
+        language=message.language,
+        body=seal(Letter(subject=message.subject, text=message.text, html=message.html)),
+        posted_at=now,
+        due_at=now,
+        expires_at=message.expires_at,
+        give_up_at=when_to_give_up(now),
+        attempts=0,
+    )
+
+
+def take_back(mail_ids: Collection[int]) -> set[int]:
+    """Drop those of these mails that no worker has taken up yet. Returns which they were.
 
     One conditional UPDATE, so that of a worker and somebody who changed their mind one wins.
     """
-    unheld = (Mail.id == mail_id) & Mail.stands(MailState.WAITING)
-    return drop(unheld) == 1
+    taken = (
+        update(Mail)
+        .where(Mail.id.in_(mail_ids), Mail.stands(MailState.WAITING))
+        .values(dropped_at=clock.now(), body=None)
+        .returning(Mail.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    return set(db.session.scalars(taken))
 
 
 def post_nothing(like: str = "password_reset") -> None:
@@ -57,7 +86,7 @@ def post_nothing(like: str = "password_reset") -> None:
     written in the language of the request, sealed, and stored as a row that is dropped at once.
     The bell rings for it too, and finds nothing to do.
     """
-    mail = _row(messages.to_nobody(like))
+    mail = sealed(messages.to_nobody(like))
     mail.recipient = None
     mail.dropped_at = mail.posted_at
     db.session.add(mail)
@@ -82,7 +111,7 @@ def retry(mail: Mail, *, by: User) -> None:
     if mail.failed_at:
         mail.failed_at = None
         mail.attempts = 0
-        mail.give_up_at = _when_to_give_up()
+        mail.give_up_at = when_to_give_up(mail.due_at)
     audit.record(Action.MAIL_RETRIED, by=by, mail=mail.id, kind=mail.kind)
 
 
@@ -132,26 +161,9 @@ def failed() -> list[Mail]:
     )
 
 
-def _row(message: Message) -> Mail:
-    now = clock.now()
-    return Mail(
-        message_id=_new_message_id(),
-        kind=message.kind,
-        ticket=message.ticket or None,
-        recipient=message.to,
-        user_id=message.user_id,
-        language=message.language,
-        body=seal(Letter(subject=message.subject, text=message.text, html=message.html)),
-        posted_at=now,
-        due_at=now,
-        expires_at=message.expires_at,
-        give_up_at=_when_to_give_up(),
-        attempts=0,
-    )
-
-
-def _when_to_give_up() -> datetime:
-    return clock.now() + timedelta(hours=settings.current().mail.give_up_after_hours)
+def when_to_give_up(due_at: datetime) -> datetime:
+    """Until when a mail is tried that may leave from this moment on."""
+    return due_at + timedelta(hours=settings.current().mail.give_up_after_hours)
 
 
 def _new_message_id() -> str:
