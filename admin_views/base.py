@@ -170,7 +170,7 @@ def here(**changes: str | None) -> str:
 
     Whoever changes a filter starts at the first page of what it leaves.
     """
-    filters = {name: value for name, value in request.args.items() if value and name != "cursor"}
+    filters = _filters()
     if not changes and "cursor" in request.args:
         changes = {"cursor": request.args["cursor"]}
     filters |= {name: value or "" for name, value in changes.items()}
@@ -181,9 +181,15 @@ def here(**changes: str | None) -> str:
 
 def csv_url() -> str:
     """The address of the list on this page as CSV, with the same filters and all its pages."""
-    filters = {name: value for name, value in request.args.items() if value and name != "cursor"}
+    filters = _filters()
     path = quote(request.script_root + request.path) + "export.csv"
     return f"{path}?{urlencode(filters)}" if filters else path
+
+
+def _filters() -> dict[str, str]:
+    """What the address says, without the place in the list; of several values one, with commas."""
+    values = {name: ",".join(request.args.getlist(name)) for name in request.args}
+    return {name: value for name, value in values.items() if value and name != "cursor"}
 
 
 def listed(fetch: Callable[[str], Page[Found]]) -> Page[Found]:

@@ -10,7 +10,7 @@ from portal import heartbeat, notifications
 from portal.accounts import directory
 from portal.accounts.user import Status
 from portal.desk import queue
-from portal.desk.queue import Turn
+from portal.desk.queue import Tab
 from portal.mail import listing, pauses
 from portal.mail.listing import Shelf
 
@@ -34,7 +34,7 @@ class Dashboard(StaffView):
         return self.render(
             "admin/dashboard.html",
             counts=directory.counts_by_status(),
-            ready=queue.counts()[Turn.STAFF],
+            ready=queue.counts(Tab.READY)[Tab.READY],
             waiting_since=queue.waiting_since(),
             notifications=notifications.unsettled(NEWEST),
             per_day=directory.registrations_per_day(DAYS),

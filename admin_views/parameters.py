@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import TypeVar
@@ -14,14 +15,17 @@ from portal.paging import GREATEST_ID
 Choice = TypeVar("Choice", bound=Enum)
 
 
-def text(name: str) -> str:
+Given = Mapping[str, str]
+
+
+def text(name: str, args: Given | None = None) -> str:
     """What somebody typed into a search box; never long, never with a NUL."""
-    return request.args.get(name, "").replace("\0", "").strip()[:100]
+    return _given(name, args).replace("\0", "").strip()[:100]
 
 
-def choice(name: str, among: type[Choice]) -> Choice | None:
+def choice(name: str, among: type[Choice], args: Given | None = None) -> Choice | None:
     """One of a few values, or None where none is given. Another one is no such page."""
-    given = request.args.get(name, "")
+    given = _given(name, args)
     if not given:
         return None
     try:
@@ -30,9 +34,9 @@ def choice(name: str, among: type[Choice]) -> Choice | None:
         abort(404)
 
 
-def number(name: str) -> int | None:
+def number(name: str, args: Given | None = None) -> int | None:
     """An id, or None where none is given. What no id can be is no such page."""
-    given = request.args.get(name, "")
+    given = _given(name, args)
     return _id(given) if given else None
 
 
@@ -88,6 +92,11 @@ def ends(day: date | None) -> datetime | None:
         return begins(day + timedelta(days=1)) if day else None
     except OverflowError:
         return None
+
+
+def _given(name: str, args: Given | None) -> str:
+    """What the address of this request says, or what else is read in its stead."""
+    return (request.args if args is None else args).get(name, "")
 
 
 def _id(given: str) -> int:

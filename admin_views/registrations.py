@@ -1,56 +1,25 @@
-"""Registrations: who asks for an account, and what staff decide about it."""
+"""Registrations: who asks for an account, and what was decided about whom."""
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any
 
-from flask import Response
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
 
-from admin_views import export, parameters, wording
+from admin_views import export, filters, wording
 from admin_views.base import listed
 from admin_views.export import Column
+from admin_views.filters import Asked
 from admin_views.registration_steps import RegistrationSteps
-from portal.accounts import directory
-from portal.accounts.user import Status, User
+from portal.accounts.user import User
 from portal.desk import decision, marks, queue
-from portal.desk.queue import Turn
+from portal.desk.decision import Decision, Verdict
+from portal.desk.queue import Tab
 from portal.pages.doors import me
 from portal.paging import PER_PAGE, Page
-
-
-class Tab(Enum):
-    """The lists of registrations."""
-
-    READY = "ready"
-    ASKED = "asked"
-    UNCONFIRMED = "unconfirmed"
-    REJECTED = "rejected"
-
-    @property
-    def label(self) -> Any:
-        """The word on the tab."""
-        return _TABS[self]
-
-    def page(self, search: str, cursor: str, per_page: int = PER_PAGE) -> Page[User]:
-        """One page of the list: who waits, the longest first; all else the newest first."""
-        turn = _TURNS.get(self)
-        if turn is not None:
-            return queue.page(turn, search=search, cursor=cursor, per_page=per_page)
-        status = Status.REJECTED if self is Tab.REJECTED else Status.UNCONFIRMED
-        return directory.page(status=status, search=search, cursor=cursor, per_page=per_page)
-
-
-_TABS = {
-    Tab.READY: _l("Ready to review"),
-    Tab.ASKED: _l("Waiting for an answer"),
-    Tab.UNCONFIRMED: _l("Unconfirmed"),
-    Tab.REJECTED: _l("Rejected"),
-}
-
-_TURNS = {Tab.READY: Turn.STAFF, Tab.ASKED: Turn.APPLICANT}
 
 
 class Registrations(RegistrationSteps):
@@ -63,51 +32,83 @@ class Registrations(RegistrationSteps):
 
     def badge(self) -> str:
         """How many wait for a decision."""
-        return wording.badge_text(queue.counts()[Turn.STAFF])
+        return wording.badge_text(queue.counts(Tab.READY)[Tab.READY])
 
     @expose("/")
-    def index(self) -> str:
-        """List those who wait for us or we for them, the unconfirmed, or the rejected."""
-        tab = parameters.choice("tab", Tab) or Tab.READY
-        search = parameters.text("q")
-        page = listed(lambda cursor: tab.page(search, cursor))
-        by_status, by_turn = directory.counts_by_status(), queue.counts()
+    def index(self) -> ResponseReturnValue:
+        """List those who wait for us or we for them, the unconfirmed, or what was decided."""
+        if request.args.get("tab") == "rejected":
+            return redirect(_since_then(url_for(".index")), 301)
+        asked = filters.asked()
+        page = listed(lambda cursor: _page(asked, cursor))
+        people = [row.id for row in page.rows] if asked.tab is not Tab.DECIDED else []
         return self.render(
             "admin/registrations/index.html",
-            tab=tab,
-            tabs=Tab,
-            counts={
-                Tab.READY: by_turn[Turn.STAFF],
-                Tab.ASKED: by_turn[Turn.APPLICANT],
-                Tab.UNCONFIRMED: by_status[Status.UNCONFIRMED],
-                Tab.REJECTED: by_status[Status.REJECTED],
-            },
+            tab=asked.tab,
+            filters=asked.filters,
+            is_narrowed=asked.is_narrowed,
+            counts=queue.counts(*Tab),
             page=page,
-            search=search,
             undoable=decision.undoable(by=me()),
-            marks=marks.marks_of([user.id for user in page.rows]),
+            marks=marks.marks_of(people),
         )
 
     @expose("/export.csv")
-    def export(self) -> Response:
+    def export(self) -> ResponseReturnValue:
         """The list on a tab as CSV, all of it."""
-        tab, search = parameters.choice("tab", Tab) or Tab.READY, parameters.text("q")
+        if request.args.get("tab") == "rejected":
+            return redirect(_since_then(url_for(".export")), 301)
+        asked = filters.asked()
         return export.csv_of(
             "registrations",
-            _COLUMNS,
-            lambda cursor, per_page: tab.page(search, cursor, per_page),
+            _OF_A_DECISION if asked.tab is Tab.DECIDED else _OF_A_PERSON,
+            lambda cursor, per_page: _page(asked, cursor, per_page),
         )
 
 
-_COLUMNS = [
+def _page(asked: Asked, cursor: str, per_page: int = PER_PAGE) -> Page[Any]:
+    if asked.tab is Tab.DECIDED:
+        return queue.decided(asked.filters, cursor=cursor, per_page=per_page)
+    return queue.page(asked.tab, asked.filters, cursor=cursor, per_page=per_page)
+
+
+def _since_then(url: str) -> str:
+    """Where the list of the rejected is now; people keep addresses."""
+    return f"{url}?{filters.kept(tab=Tab.DECIDED.value, verdict=Verdict.REJECTED.value)}"
+
+
+def _level_wished(user: User) -> Any:
+    return user.review.wished_level if user.review else None
+
+
+_OF_A_PERSON = [
     Column(_l("Number"), lambda user: user.id),
     Column(_l("Full name"), lambda user: user.full_name),
     Column(_l("E-mail address"), lambda user: user.email),
     Column(_l("Language"), lambda user: user.language),
     Column(_l("Status"), lambda user: user.status.label),
     Column(_l("Why they ask"), lambda user: user.reason),
+    Column(_l("Level wished"), _level_wished),
     Column(_l("Registered"), lambda user: user.registered_at),
     Column(_l("Address confirmed"), lambda user: user.confirmed_at),
-    Column(_l("Rejected"), lambda user: user.rejected_at),
-    Column(_l("Why they were rejected"), lambda user: user.rejection_reason),
+    Column(_l("Waiting since"), lambda user: user.review and user.review.waiting_since),
+    Column(_l("Asked"), lambda user: user.review and user.review.asked_at),
 ]
+
+_OF_A_DECISION = [
+    Column(_l("Number"), lambda decision: decision.user_id),
+    Column(_l("Full name"), lambda decision: decision.user.full_name),
+    Column(_l("E-mail address"), lambda decision: decision.user.email),
+    Column(_l("Language"), lambda decision: decision.user.language),
+    Column(_l("Status"), lambda decision: decision.user.status.label),
+    Column(_l("Why they ask"), lambda decision: decision.user.reason),
+    Column(_l("Decision"), lambda decision: Verdict(decision.verdict).label),
+    Column(_l("Decided by"), lambda decision: decision.by),
+    Column(_l("Decided"), lambda decision: decision.at),
+    Column(_l("Access level"), lambda decision: decision.level),
+    Column(_l("Why they were rejected"), lambda decision: _reason(decision)),
+]
+
+
+def _reason(decision: Decision) -> str:
+    return decision.user.rejection_reason if decision.verdict == Verdict.REJECTED else ""

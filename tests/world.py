@@ -121,7 +121,7 @@ def world_of(people: People, language: str) -> World:
             "letter_id": [_letter(), 0],
         },
         queries={
-            "registrations.index": ["tab=asked", "tab=unconfirmed", "tab=rejected", "q=qqq"],
+            "registrations.index": ["tab=asked", "tab=unconfirmed", "tab=decided", "q=qqq"],
             "registrations.question": [f"ids={pending.id}", f"ids={rejected.id}"],
             "registrations.undo": [f"ids={approved.id}&ids={pending.id}"],
             "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],

@@ -12,7 +12,7 @@ from portal.accounts.roles import staff_with
 from portal.accounts.user import Status, User
 from portal.database import db
 from portal.desk import queue
-from portal.desk.queue import Turn
+from portal.desk.queue import Tab
 from portal.mail import messages, outbox
 
 PAUSE = timedelta(minutes=10)
@@ -29,7 +29,7 @@ def tell_reviewers() -> int:
     since = queue.waiting_since()
     if newest is None or since is None:
         return 0
-    waiting = queue.counts()[Turn.STAFF]
+    waiting = queue.counts(Tab.READY)[Tab.READY]
     told = 0
     for reviewer in staff_with(Permission.REVIEW):
         before = reviewer.reviewer_told_at

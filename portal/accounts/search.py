@@ -45,10 +45,10 @@ def finds(term: str) -> ColumnElement[bool]:
     """
     if len(term) < 3:
         begins = or_(*(_begins(name, term) for name in _NAMES))
-        if _is_on_sqlite() and _is_common(select(User.id).where(begins)):
+        if _is_on_sqlite() and is_common(select(User.id).where(begins)):
             return or_(*(func.substr(name, 1, len(term)) == term for name in _NAMES))
         return begins
-    if _is_on_sqlite() and not _is_common(_holding(term)):
+    if _is_on_sqlite() and not is_common(_holding(term)):
         return User.id.in_(_holding(term))
     return User.search_text.contains(term, autoescape=True)
 
@@ -60,7 +60,7 @@ def streams(term: str) -> bool:
     registration can follow that index by id, and finds what many hold at once, even where
     all of them registered long ago.
     """
-    return len(term) >= 3 and _is_on_sqlite() and _is_common(_holding(term))
+    return len(term) >= 3 and _is_on_sqlite() and is_common(_holding(term))
 
 
 def streamed(query: Select[User], term: str, keyset: Keyset) -> Select[User]:
@@ -68,6 +68,12 @@ def streamed(query: Select[User], term: str, keyset: Keyset) -> Select[User]:
     standing = select(User.status).where(User.id == _fragments.c.rowid).scalar_subquery()
     found = _holding(term).where(standing != Status.ERASED.value)
     return query.where(User.id.in_(keyset.narrow(found, by=_fragments.c.rowid)))
+
+
+def is_common(found: Select[int]) -> bool:
+    """Whether a query finds many, so that walking along an order finds them soon."""
+    first = found.limit(FEW).subquery()
+    return db.session.scalar(select(func.count()).select_from(first)) == FEW
 
 
 _NAMES = (User.email_canonical, User.username_canonical)
@@ -80,11 +86,6 @@ def _holding(term: str) -> Select[int]:
 
 def _begins(name: InstrumentedAttribute[str | None], term: str) -> ColumnElement[bool]:
     return and_(name >= term, name < term + "\U0010ffff")
-
-
-def _is_common(found: Select[int]) -> bool:
-    first = found.limit(FEW).subquery()
-    return db.session.scalar(select(func.count()).select_from(first)) == FEW
 
 
 def _is_on_sqlite() -> bool:

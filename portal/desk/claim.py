@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, ForeignKey, and_, case, delete, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, and_, case, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
@@ -71,6 +71,12 @@ def held(user_ids: Collection[int]) -> dict[int, Claim]:
         .execution_options(populate_existing=True)
     )
     return {claim.user_id: claim for claim in found}
+
+
+def is_looked_at(user_id: Any, *, by_id: int | None = None) -> ColumnElement[bool]:
+    """For a query: somebody looks at the registration of this user now, or this colleague does."""
+    looks = exists().where(Claim.user_id == user_id, ~_has_lapsed())
+    return looks.where(Claim.by_id == by_id) if by_id is not None else looks
 
 
 def lapsed_before() -> datetime:

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from disposable_email_domains import blocklist
-from sqlalchemy import ForeignKey, Index, String, delete
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, delete, exists, select
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from portal import settings
+from portal.accounts import canonical, search
 from portal.database import Model, db, folded
 from portal.fingerprints import fingerprint
 
@@ -80,6 +81,17 @@ def follow_words(user: User) -> None:
     """Compare by the name and the reason that the account has now."""
     words = {*_of_name(user.full_name), *_of_reason(user.reason)}
     _replace(user, (Trace.NAME, Trace.NAME_FINGERPRINT, Trace.REASON), words)
+
+
+def is_of_domain(domain: str, user_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """For a query: the address of this user has the domain, however that was typed."""
+    spelled = domain_of(canonical.email(f"x@{domain.strip().lstrip('@')}"))
+    there = [RequestTrace.kind == Trace.DOMAIN.value, RequestTrace.value == spelled]
+    few = select(RequestTrace.user_id).where(*there)
+    # PostgreSQL knows by itself which domains are common; SQLite has to be told.
+    if db.engine.dialect.name == "sqlite" and search.is_common(few):
+        return exists().where(RequestTrace.user_id == user_id, *there)
+    return user_id.in_(few)
 
 
 def name_key(full_name: str) -> str:

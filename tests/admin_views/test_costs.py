@@ -18,7 +18,7 @@ MOST = {
     "/admin/registrations/": 10,
     "/admin/registrations/?tab=asked": 10,
     "/admin/registrations/?tab=unconfirmed": 10,
-    "/admin/registrations/?tab=rejected": 10,
+    "/admin/registrations/?tab=decided": 10,
     "/admin/registrations/?q=erson": 12,
     "/admin/accounts/": 6,
     "/admin/accounts/?status=approved&sort=sign-in": 6,

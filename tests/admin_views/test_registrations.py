@@ -62,12 +62,12 @@ def test_those_who_wait_are_listed_longest_waiting_first(a_user, reviewer, signe
     assert names_listed(page.text) == ["First", "Second", "Third"]
     assert "First reason" in words(page)
     assert "3 days ago" in words(page)
-    assert "Ready to review 3 Waiting for an answer 0 Unconfirmed 1 Rejected 1" in words(page)
+    assert "Ready to review 3 Waiting for an answer 0 Unconfirmed 1 Decided 1" in words(page)
 
 
 @pytest.mark.parametrize(
     ("tab", "name", "button"),
-    [("unconfirmed", "Una", "/confirmation-mail?"), ("rejected", "Ray", "/reopening?")],
+    [("unconfirmed", "Una", "/confirmation-mail?"), ("decided", "Ray", "/reopening?")],
 )
 def test_the_other_two_have_lists_of_their_own(a_user, reviewer, signed_in, tab, name, button):
     a_user(full_name="Una")
@@ -78,7 +78,20 @@ def test_the_other_two_have_lists_of_their_own(a_user, reviewer, signed_in, tab,
 
     assert names_listed(page.text) == [name]
     assert f"/admin/registrations{button}" in page.text
-    assert ("Not one of ours" in page.text) == (tab == "rejected")
+    assert ("Not one of ours" in page.text) == (tab == "decided")
+
+
+def test_the_address_of_the_rejected_leads_to_what_was_decided(a_user, reviewer, signed_in):
+    a_user(full_name="Ray", rejected="No")
+    a_user(full_name="Ada", approved=True)
+    browser = signed_in(reviewer)
+
+    page = browser.get("/admin/registrations/?tab=rejected&q=person", follow_redirects=True)
+    sheet = browser.get("/admin/registrations/export.csv?tab=rejected", follow_redirects=True)
+
+    assert page.request.full_path == "/admin/registrations/?tab=decided&q=person&verdict=rejected"
+    assert names_listed(page.text) == ["Ray"]
+    assert (sheet.status_code, "Ray" in sheet.text, "Ada" in sheet.text) == (200, True, False)
 
 
 def test_a_search_stays_in_its_tab(a_user, reviewer, signed_in):

@@ -13,7 +13,7 @@ from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, locked, transaction
 from portal.desk import question, queue, review
-from portal.desk.queue import Turn
+from portal.desk.queue import Tab
 from portal.errors import AlreadyDecided, StepRefused
 from portal.mail import outbox
 from portal.notifications import Kind
@@ -35,9 +35,9 @@ def answer(user: User, what: str = "Research") -> None:
         question.answer(locked(User, user.id), text=what)
 
 
-def whose(turn: Turn) -> list[int]:
+def whose(tab: Tab) -> list[int]:
     db.session.expire_all()
-    return [user.id for user in queue.page(turn).rows]
+    return [user.id for user in queue.page(tab).rows]
 
 
 def test_a_question_hands_the_request_to_the_applicant_with_a_mail(a_user, reviewer):
@@ -45,7 +45,7 @@ def test_a_question_hands_the_request_to_the_applicant_with_a_mail(a_user, revie
 
     ask(user, reviewer)
 
-    assert (whose(Turn.STAFF), whose(Turn.APPLICANT)) == ([], [user.id])
+    assert (whose(Tab.READY), whose(Tab.ASKED)) == ([], [user.id])
     assert outbox.waiting()[-1].kind == "question"
     assert [entry.details for entry in entries(Action.ASKED)] == [{}]
     assert notifications.unsettled(9) == []
@@ -64,7 +64,7 @@ def test_an_answer_brings_it_back_to_where_it_stood_without_the_time_it_took(a_u
     waited = user.review.has_waited
 
     assert timedelta(0) <= waited - 5 * HOUR < timedelta(minutes=1)
-    assert whose(Turn.STAFF) == [user.id]
+    assert whose(Tab.READY) == [user.id]
     assert [each.kind for each in notifications.unsettled(9)] == [Kind.ANSWER]
 
 
@@ -78,7 +78,7 @@ def test_the_queue_shows_the_longest_waiting_first_whatever_happened_between(a_u
     with clock.at(start + 3 * HOUR):
         answer(slow)
 
-    assert whose(Turn.STAFF) == [quick.id, slow.id]
+    assert whose(Tab.READY) == [quick.id, slow.id]
 
 
 def test_only_one_question_is_open_at_a_time(a_user, reviewer):
@@ -119,7 +119,7 @@ def test_deciding_without_an_answer_closes_the_question(a_user, reviewer):
     asked = question.latest(user)
     assert asked is not None
     assert asked.closed_at is not None
-    assert whose(Turn.APPLICANT) == []
+    assert whose(Tab.ASKED) == []
     with pytest.raises(StepRefused):
         answer(user)
 
