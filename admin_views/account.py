@@ -15,6 +15,7 @@ from admin_views import timeline
 from admin_views.base import ID, chosen, may_open, way_back
 from admin_views.confirmations import Confirmations
 from admin_views.decisions import Guard, why_not
+from admin_views.notes import Notes, noted
 from portal import notifications
 from portal.accounts import access, approval, confirmation, erasure, roles, suspension
 from portal.accounts.access import AccessLevel
@@ -68,7 +69,7 @@ class RolesForm(PortalForm):
         self.roles.choices = choices((role.id, role.name) for role in self.all_roles)
 
 
-class OneAccount(Confirmations):
+class OneAccount(Confirmations, Notes):
     """The page of one account; part of the pages about accounts."""
 
     @expose(f"/{ID.format('user_id')}")
@@ -84,6 +85,7 @@ class OneAccount(Confirmations):
             open_steps=open_steps(user),
             timeline=timeline.of(user),
             evidence=marks.evidence(user) if user.status in UNDECIDED else [],
+            noted=noted(user),
             denied=notifications.is_open(user, Kind.NOT_ME),
             back=way_back(url_for(".index")),
         )

@@ -13,7 +13,10 @@ from flask_admin import BaseView
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import IntegrityError
 
+from admin_views import wording
 from portal.database import Base, db, locked, transaction
+from portal.desk import waiting
+from portal.desk.waiting import Waiting
 from portal.errors import StepRefused
 from portal.pages.doors import me
 from portal.paging import Page
@@ -36,6 +39,11 @@ class MenuItem(NamedTuple):
     icon: str
     active: bool
     badge: str = ""
+    badge_means: Any = ""
+
+
+# What the menu counts, and how the number is read out.
+_BADGES = {Waiting.READY: _l("waiting"), Waiting.MENTIONS: _l("mentions of you")}
 
 
 class StaffView(BaseView):
@@ -44,6 +52,7 @@ class StaffView(BaseView):
     part: ClassVar[str]
     label: ClassVar[Any]
     icon: ClassVar[str]
+    counts: ClassVar[Waiting | None] = None  # what its badge in the menu says the number of
     url_below_admin: ClassVar[str]
 
     def __init__(self) -> None:
@@ -70,21 +79,19 @@ class StaffView(BaseView):
 
     def _menu(self) -> list[MenuItem]:
         assert self.admin is not None
+        waits = waiting.counts(me(), *_BADGES)
         return [
             MenuItem(
                 item.name,
                 str(item.get_url()),
                 view.icon,
                 item.is_active(self),
-                view.badge(),
+                wording.badge_text(waits[view.counts]) if view.counts else "",
+                _BADGES[view.counts] if view.counts else "",
             )
             for item in self.admin.menu()
             if item.is_accessible() and isinstance(view := getattr(item, "_view", None), StaffView)
         ]
-
-    def badge(self) -> str:
-        """What the menu says beside the name of this part; empty for nothing."""
-        return ""
 
     def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         # Flask-Admin's own calls the view a second time after a TypeError, which hides the first.

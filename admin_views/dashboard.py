@@ -9,10 +9,11 @@ from admin_views.base import StaffView, may_open
 from portal import heartbeat, notifications
 from portal.accounts import directory
 from portal.accounts.user import Status
-from portal.desk import queue
-from portal.desk.queue import Tab
+from portal.desk import queue, waiting
+from portal.desk.waiting import Waiting
 from portal.mail import listing, pauses
 from portal.mail.listing import Shelf
+from portal.pages.doors import me
 
 NEWEST = 6
 DAYS = 30
@@ -24,6 +25,7 @@ class Dashboard(StaffView):
     part = "dashboard"
     label = _l("Dashboard")
     icon = "speedometer2"
+    counts = Waiting.MENTIONS
     url_below_admin = ""
 
     @expose("/")
@@ -34,7 +36,10 @@ class Dashboard(StaffView):
         return self.render(
             "admin/dashboard.html",
             counts=directory.counts_by_status(),
-            ready=queue.counts(Tab.READY)[Tab.READY],
+            waits=waiting.counts(me(), *Waiting),
+            Waiting=Waiting,
+            overdue_hours=waiting.overdue_hours(),
+            mentions=notifications.unseen(me(), NEWEST),
             waiting_since=queue.waiting_since(),
             notifications=notifications.unsettled(NEWEST),
             per_day=directory.registrations_per_day(DAYS),

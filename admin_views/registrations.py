@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
 
-from admin_views import export, filters, wording
+from admin_views import export, filters
 from admin_views.base import listed
 from admin_views.export import Column
 from admin_views.filters import Asked
@@ -18,6 +18,7 @@ from portal.accounts.user import User
 from portal.desk import decision, marks, queue
 from portal.desk.decision import Decision, Verdict
 from portal.desk.queue import Tab
+from portal.desk.waiting import Waiting
 from portal.pages.doors import me
 from portal.paging import PER_PAGE, Page
 
@@ -28,11 +29,8 @@ class Registrations(RegistrationSteps):
     part = "registrations"
     label = _l("Registrations")
     icon = "person-plus"
+    counts = Waiting.READY
     url_below_admin = "/registrations"
-
-    def badge(self) -> str:
-        """How many wait for a decision."""
-        return wording.badge_text(queue.counts(Tab.READY)[Tab.READY])
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

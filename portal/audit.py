@@ -35,6 +35,7 @@ class Action(StrEnum):
     NOT_ME = "account.not_me"
     ADDRESS_CORRECTED = "account.address_corrected"
     NOTED = "account.noted"
+    NOTE_REMOVED = "account.note_removed"
     REOPENED = "account.reopened"
     REASON_EDITED = "account.reason_edited"
     ACCESS_CHANGED = "account.access_changed"
@@ -83,6 +84,7 @@ _LABELS = {
     Action.NOT_ME: _l("The owner of the address said: this was not me"),
     Action.ADDRESS_CORRECTED: _l("Address corrected before confirmation"),
     Action.NOTED: _l("Note written"),
+    Action.NOTE_REMOVED: _l("Note removed"),
     Action.REOPENED: _l("Reopened"),
     Action.REASON_EDITED: _l("Reason for asking edited"),
     Action.ACCESS_CHANGED: _l("Access level changed"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, lazyload, mapped_column, relationship
 
 from portal import clock
 from portal.database import Model, UtcDateTime, db, read_anew
@@ -91,6 +91,27 @@ def raise_for(user: User, kind: Kind) -> Notification:
     return notification
 
 
+def raise_for_one(user: User, kind: Kind, whom: User) -> None:
+    """Put something about this person before one member of staff.
+
+    What they have not seen yet is not there twice: it is as fresh as its last cause.
+    """
+    waits = _open_for(user, kind, whom)
+    if waits is None:
+        waits = Notification(kind=kind.value, about=user, for_id=whom.id)
+        db.session.add(waits)
+    waits.raised_at = clock.now()
+    read_anew(user, "open_notifications")
+
+
+def see(user: User, kind: Kind, whom: User) -> None:
+    """Settle what only this member of staff had to see. Seen already: nothing happens."""
+    waits = _open_for(user, kind, whom)
+    if waits is not None:
+        waits.settled_at, waits.settled_by_id = clock.now(), whom.id
+        read_anew(user, "open_notifications")
+
+
 def settle(user: User, kind: Kind, *, by: User | None) -> None:
     """Mark what is open of this kind about this person as done. Nothing open: nothing happens."""
     for notification in user.open_notifications:
@@ -109,6 +130,11 @@ def is_open(user: User, kind: Kind) -> bool:
     return db.session.scalar(found.limit(1)) is not None
 
 
+def is_unseen(user: User, kind: Kind, whom: User) -> bool:
+    """Whether something of this kind about this person waits for this member of staff."""
+    return _open_for(user, kind, whom) is not None
+
+
 def unsettled(limit: int) -> list[Notification]:
     """What waits for staff, newest first, at most `limit`."""
     return list(
@@ -119,3 +145,28 @@ def unsettled(limit: int) -> list[Notification]:
             .limit(limit)
         ).unique()
     )
+
+
+def unseen(whom: User, limit: int) -> list[Notification]:
+    """What waits for this one member of staff, newest first, at most `limit`."""
+    return list(
+        db.session.scalars(
+            select(Notification)
+            .where(Notification.settled_at.is_(None), Notification.for_id == whom.id)
+            .order_by(Notification.raised_at.desc(), Notification.id.desc())
+            .limit(limit)
+        ).unique()
+    )
+
+
+def _open_for(user: User, kind: Kind, whom: User) -> Notification | None:
+    return db.session.scalars(
+        select(Notification)
+        .where(
+            Notification.for_id == whom.id,
+            Notification.kind == kind.value,
+            Notification.about_id == user.id,
+            Notification.settled_at.is_(None),
+        )
+        .options(lazyload("*"))
+    ).one_or_none()

@@ -16,6 +16,8 @@ from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.agents.catalogue import Agent
 from portal.database import db, transaction
+from portal.desk import note
+from portal.desk.note import Note
 from portal.desk.standard_text import StandardText
 from portal.mail.mailbox import CapturedMail
 from tests.i18n.crawler import addresses
@@ -47,6 +49,7 @@ NO_PAGES = {
 
 NAME = "Zoë Quixote-Žižek"
 REASON, REJECTION = "Zkq zkq.", "Zkq rjk."
+NOTE = "Zkq nte."
 NEW_ADDRESS = "zkq@example.org"
 
 
@@ -92,6 +95,8 @@ def world_of(people: People, language: str) -> World:
             "agent_id": [near.id, 999],
             "level_id": [level("guest").id, level("extended").id, 999],
             "text_id": [1, 999],
+            "accounts.note_removal.user_id": [pending.id],
+            "accounts.note_removal.note_id": _notes(pending, administrator),
             "role_id": [role.id for role in db.session.scalars(db.select(Role))],
             "accounts.account.user_id": [*(user.id for user in everybody), 999],
             "accounts.confirmation_by_hand.user_id": [unconfirmed.id, approved.id],
@@ -138,6 +143,14 @@ def world_of(people: People, language: str) -> World:
     )
 
 
+def _notes(user: User, by: User) -> list[object]:
+    """A note of one's own, one of somebody else, and none; they mention the reader."""
+    with transaction():
+        own = note.write(user, by=by, text=NOTE)
+        other = note.write(user, by=user, text=f"{NOTE} @{by.username}")
+    return [own.id, other.id, 999]
+
+
 def _denied(people: People) -> str:
     """What the link carries of somebody who said that it was not they."""
     link = token(links.confirmation(people.user(full_name=NAME)))
@@ -182,6 +195,7 @@ def _invitation() -> str:
 def _data() -> set[str]:
     """What people and rows are called: shown as it is, in every language."""
     words = {PASSWORD, REASON, REJECTION, NEW_ADDRESS, "zkq"}
+    words |= {each.text for each in db.session.scalars(db.select(Note))}
     for user in db.session.scalars(db.select(User)):
         words |= {str(user.full_name), str(user.username), str(user.email)}
     for kind in (AccessLevel, Role, Agent):

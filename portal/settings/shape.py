@@ -95,6 +95,7 @@ class Desk:
     undo_seconds: int = whole(10, 0, 3600)
     claim_lapses_after_seconds: int = whole(120, 30, 3600)
     hasty_seconds: int = whole(3, 0, 60)
+    overdue_after_hours: int = whole(48, 0, 8760)
 
 
 @dataclass(frozen=True, kw_only=True)

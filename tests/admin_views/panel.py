@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
-from portal.database import db
+from portal.database import db, transaction
+from portal.desk import note
 from portal.mail import lease, outbox
 from portal.mail.mail import Mail
 from portal.mail.trouble import Never, Trouble
@@ -46,6 +47,8 @@ def a_busy_portal(a_user: Callable[..., User]) -> dict[str, User]:
         "suspended": a_user(full_name="Sue Spended", suspended=True),
     }
     an_agent()
+    with transaction():
+        note.write(found["approved"], by=found["approved"], text="Sits next door")
     fail(outbox.waiting()[0])
     return found
 

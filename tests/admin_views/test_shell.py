@@ -9,8 +9,7 @@ import flask_admin
 import pytest
 from jinja2 import TemplateNotFound
 
-from portal.desk import queue
-from portal.desk.queue import Tab
+from portal.desk import waiting
 from tests.admin_views.panel import a_busy_portal, words
 from tests.admin_views.test_who_may import address, endpoints
 
@@ -90,7 +89,7 @@ def test_the_menu_says_how_many_wait(a_user, reviewer, signed_in):
 
 def test_the_menu_says_so_when_more_wait_than_are_counted(a_user, reviewer, signed_in, monkeypatch):
     a_user(confirmed=True)
-    monkeypatch.setattr(queue, "counts", lambda *_tabs: dict.fromkeys(Tab, 10_001))
+    monkeypatch.setattr(waiting, "counts", lambda _whom, *kinds: dict.fromkeys(kinds, 10_001))
 
     assert "Registrations 10,000+ waiting" in words(signed_in(reviewer).get("/admin/accounts/"))
 

@@ -33,6 +33,9 @@ WEAKEST = {
     "accounts.export": "reviewer",
     "accounts.confirmation_by_hand": "reviewer",
     "accounts.denial": "reviewer",
+    "accounts.notes": "reviewer",
+    "accounts.note_removal": "reviewer",
+    "accounts.mention": "reviewer",
     "accounts.access_level": "manager",
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",
@@ -80,7 +83,7 @@ def endpoints(app: Flask) -> list[Any]:
 def address(rule: Any, panel: dict[str, User]) -> str:
     """The address with ids of rows that are there."""
     values = {"user_id": panel["approved"].id, "level_id": 1, "role_id": 1, "agent_id": 1}
-    values["text_id"] = 1
+    values["text_id"] = values["note_id"] = 1
     adapter = rule.map.bind("localhost")
     path: str = adapter.build(
         rule.endpoint, {name: values[name] for name in rule.arguments}, force_external=False

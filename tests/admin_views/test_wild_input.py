@@ -91,6 +91,7 @@ def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, admini
     browser = signed_in(administrator)
     token = browser.token("/account")
     ids = {"user_id": panel["pending"].id, "level_id": 1, "role_id": 1, "agent_id": 1, "text_id": 1}
+    ids["note_id"] = 1
     before = everything()
     for rule in endpoints(app):
         if "POST" not in rule.methods or "removal" in rule.rule or "erasure" in rule.rule:

@@ -17,6 +17,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.database import db, transaction
+from portal.desk import note
 from portal.mail.mail import Mail
 from tests.people import People, an_agent, person
 
@@ -51,6 +52,7 @@ class Site:
             "level_id": last_level.id,
             "role_id": role.id,
             "text_id": 1,
+            "note_id": _note(member),
             "letter_id": 1,
             "filename": "css/portal.css",
         }
@@ -73,6 +75,12 @@ class Site:
             return self.tokens[rule.endpoint].partition("8000")[2]
         adapter = self.app.url_map.bind("127.0.0.1:8000")
         return adapter.build(rule.endpoint, {n: self.values[n] for n in rule.arguments})
+
+
+def _note(member: User) -> int:
+    with transaction():
+        written = note.write(member, by=member, text="Sits next door")
+    return written.id
 
 
 def _ticket_of(user: User) -> str:

@@ -1,0 +1,130 @@
+"""Notes: what colleagues tell each other about one account; its page and others show them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask import abort, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from admin_views.base import (
+    ID,
+    StaffView,
+    ask_for,
+    back_to,
+    current,
+    in_transaction,
+    listed,
+    way_back,
+)
+from portal import notifications
+from portal.accounts.user import User
+from portal.desk import note
+from portal.desk.note import Note
+from portal.errors import StepRefused
+from portal.notifications import Kind
+from portal.pages.doors import me
+from portal.paging import Page
+from portal.security.forms import PlainText, PortalForm, trimmed
+
+SHOWN = 10  # beside an account; the page of its notes has them all
+
+
+class NoteForm(PortalForm):
+    """What a colleague should know."""
+
+    text = TextAreaField(
+        _l("Note for colleagues"),
+        description=_l("The person never sees it. Whoever is mentioned as @username is told."),
+        filters=[trimmed],
+        validators=[
+            DataRequired(_l("Write the note.")),
+            Length(max=note.LONGEST, message=_l("Shorten this to %(max)d characters.")),
+            PlainText(lines=True),
+        ],
+    )
+
+
+class Noted(NamedTuple):
+    """What the panel of notes shows: `notes.html` draws it."""
+
+    user: User
+    page: Page[Note]
+    form: NoteForm
+    mentions_me: bool
+    reader_id: int
+
+
+def noted(user: User, page: Page[Note] | None = None, form: NoteForm | None = None) -> Noted:
+    """The notes about somebody as any page of the panel can show them. Two queries."""
+    return Noted(
+        user=user,
+        page=page or note.page(user, per_page=SHOWN),
+        form=form or NoteForm(formdata=None),
+        mentions_me=notifications.is_unseen(user, Kind.MENTION, me()),
+        reader_id=me().id,
+    )
+
+
+class Notes(StaffView):
+    """The pages of notes about one account; part of the pages about accounts."""
+
+    @expose(f"/{ID.format('user_id')}/notes", methods=["GET", "POST"])
+    def notes(self, user_id: int) -> ResponseReturnValue:
+        """Show all notes about somebody, and write one. What is refused stays typed."""
+        user, form, back = self.row(User, user_id), NoteForm(), self._account(user_id)
+        if form.validate_on_submit() and ask_for(
+            lambda: note.write(current(User, user_id), by=me(), text=form.text.data or ""),
+            done=_("The note is written."),
+            form=form,
+        ):
+            return back_to(back)
+        page = listed(lambda cursor: note.page(user, cursor=cursor))
+        shown = self.render(
+            "admin/accounts/notes.html", user=user, noted=noted(user, page, form), back=back
+        )
+        return shown, 400 if form.errors else 200
+
+    @expose(
+        f"/{ID.format('user_id')}/notes/{ID.format('note_id')}/removal", methods=["GET", "POST"]
+    )
+    def note_removal(self, user_id: int, note_id: int) -> ResponseReturnValue:
+        """Remove a note of one's own."""
+        written, form, back = self.row(Note, note_id), PortalForm(), self._account(user_id)
+        if written.user_id != user_id:
+            abort(404)
+        text, refused = written.text, _why_kept(written)
+        if form.validate_on_submit() and ask_for(
+            lambda: note.remove(current(Note, note_id), by=me()),
+            done=_("The note is removed."),
+            form=form,
+        ):
+            return back_to(back)
+        page = self.render(
+            "admin/accounts/note_removal.html", form=form, text=text, refused=refused, back=back
+        )
+        return page, 409 if form.errors else 200
+
+    @expose(f"/{ID.format('user_id')}/mention", methods=["POST"])
+    def mention(self, user_id: int) -> ResponseReturnValue:
+        """Open the account that a colleague mentions oneself about: it is seen then."""
+        self.row(User, user_id)
+        in_transaction(lambda: notifications.see(current(User, user_id), Kind.MENTION, me()))
+        return back_to(f"{self._account(user_id)}#notes")
+
+    def _account(self, user_id: int) -> str:
+        return way_back(url_for("accounts.account", user_id=user_id))
+
+
+def _why_kept(written: Note) -> str:
+    """Why whoever is signed in cannot remove a note; empty where they can."""
+    try:
+        note.must_be_removable(written, by=me())
+    except StepRefused as refused:
+        return str(refused)
+    return ""
