@@ -48,6 +48,7 @@ class Decisions(StaffView):
         done: Callable[[int], str],
         back: str,
         as_seen: bool = False,
+        only_show: bool = False,
         **more: Any,
     ) -> ResponseReturnValue:
         """Show the page, or take the step on each and go back.
@@ -55,6 +56,7 @@ class Decisions(StaffView):
         Each person's step is a transaction of its own: what is refused for one holds up
         nobody, and what was done stays done. Whoever is refused is listed, with the reason.
         With `as_seen`, nobody decides about one person from a page that shows what is no longer so.
+        With `only_show`, the form was sent to be filled in further, and nothing is taken.
         """
         if not ids:
             flash(_("Tick at least one row first."), "warning")
@@ -64,7 +66,7 @@ class Decisions(StaffView):
         seen = parameters.version("seen") if as_seen else None
         if seen is not None:
             step = _only_as_seen(step, seen)
-        if form.validate_on_submit():
+        if not only_show and form.validate_on_submit():
             failures = _take(step, ids)
             if len(ids) > len(failures):
                 flash(done(len(ids) - len(failures)), "success")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import url_for
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -25,6 +28,14 @@ from portal.pages.doors import me
 from portal.security.forms import PlainText, PortalForm, choices, trimmed
 
 
+class Text(NamedTuple):
+    """A standard text in one person's language."""
+
+    id: int
+    name: str
+    body: str
+
+
 class ApprovalForm(PortalForm):
     """How far those who are approved get."""
 
@@ -34,9 +45,11 @@ class ApprovalForm(PortalForm):
         validators=[InputRequired(_l("Choose an access level."))],
     )
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, user: User | None = None) -> None:
+        """For one person, begin from the level that they wish for, where it may be given."""
         levels = [(level.id, level.name) for level in access.levels_grantable(me())]
+        wished = user.review.wished_level_id if user and user.review else None
+        super().__init__(data={"level": wished if wished in dict(levels) else None})
         # Nobody is let in at a level that nobody chose.
         self.level.choices = choices([("", _l("Choose")), *levels] if len(levels) > 1 else levels)
 
@@ -85,9 +98,10 @@ class RegistrationSteps(Decisions):
     @expose("/approval", methods=["GET", "POST"])
     def approval(self) -> ResponseReturnValue:
         """Approve, at a level that this member of staff may give."""
-        form = ApprovalForm()
+        ids = parameters.ticked(MOST)
+        form = ApprovalForm(self.row(User, ids[0]) if len(ids) == 1 else None)
         return self.decide(
-            parameters.ticked(MOST),
+            ids,
             form,
             "admin/registrations/approval.html",
             guard=lambda user: approval.must_be_approvable(user, by=me()),
@@ -106,6 +120,8 @@ class RegistrationSteps(Decisions):
         """Reject, with a reason that the person reads, or without a word."""
         ids = parameters.ticked(MOST)
         form = RejectionForm()
+        user = self.row(User, ids[0]) if len(ids) == 1 else None
+        texts = texts_for(user, Purpose.REJECTION)
         return self.decide(
             ids,
             form,
@@ -119,7 +135,8 @@ class RegistrationSteps(Decisions):
             ),
             back=self._back(),
             as_seen=True,
-            texts=_texts_for(self.row(User, ids[0]), Purpose.REJECTION) if len(ids) == 1 else [],
+            only_show=_begin_from(texts, form.reason),
+            texts=texts,
         )
 
     @expose("/question", methods=["GET", "POST"])
@@ -127,7 +144,7 @@ class RegistrationSteps(Decisions):
         """Ask one applicant something before deciding."""
         ids = parameters.ticked(1)
         form = QuestionForm()
-        user = self.row(User, ids[0]) if ids else None
+        texts = texts_for(self.row(User, ids[0]) if ids else None, Purpose.QUESTION)
         return self.decide(
             ids,
             form,
@@ -137,7 +154,8 @@ class RegistrationSteps(Decisions):
             done=lambda _number: _("The question is on its way. The clock waits with it."),
             back=self._back(),
             as_seen=True,
-            texts=_texts_for(user, Purpose.QUESTION),
+            only_show=_begin_from(texts, form.question),
+            texts=texts,
         )
 
     @expose("/undo", methods=["GET", "POST"])
@@ -195,8 +213,20 @@ class RegistrationSteps(Decisions):
         return way_back(url_for(".index"))
 
 
-def _texts_for(user: User | None, purpose: Purpose) -> list[tuple[str, str]]:
-    """What staff may begin from, by name, in this person's language."""
+def texts_for(user: User | None, purpose: Purpose) -> list[Text]:
+    """What staff may begin from, in this person's language."""
     if user is None:
         return []
-    return [(each.name, each.in_language(user.language)) for each in standard_text.texts(purpose)]
+    return [
+        Text(each.id, each.name, each.in_language(user.language))
+        for each in standard_text.texts(purpose)
+    ]
+
+
+def _begin_from(texts: Sequence[Text], field: TextAreaField) -> bool:
+    """Put the text that was chosen into the field, to be edited. Whether one was."""
+    if "use" not in request.form:
+        return False
+    chosen_id = request.form.get("text", "")
+    field.data = next((text.body for text in texts if str(text.id) == chosen_id), field.data)
+    return True

@@ -13,7 +13,7 @@ from admin_views import export, filters
 from admin_views.base import listed
 from admin_views.export import Column
 from admin_views.filters import Asked
-from admin_views.registration_steps import RegistrationSteps
+from admin_views.review import Reviews
 from portal.accounts.user import User
 from portal.desk import decision, marks, queue
 from portal.desk.decision import Decision, Verdict
@@ -23,7 +23,7 @@ from portal.pages.doors import me
 from portal.paging import PER_PAGE, Page
 
 
-class Registrations(RegistrationSteps):
+class Registrations(Reviews):
     """The queue. The list shows who waits; the pages behind its buttons decide."""
 
     part = "registrations"

@@ -30,6 +30,7 @@ NO_PAGES = {
     "health.ready",
     "mailbox.part",
     "mailbox.source",
+    "registrations.letter",
     "figures.export_reviewers",
     *(
         f"{part}.export"
@@ -100,6 +101,7 @@ def world_of(people: People, language: str) -> World:
             "role_id": [role.id for role in db.session.scalars(db.select(Role))],
             "accounts.account.user_id": [*(user.id for user in everybody), 999],
             "accounts.confirmation_by_hand.user_id": [unconfirmed.id, approved.id],
+            "registrations.review.user_id": [*(user.id for user in everybody), 999],
             "user_id": [approved.id, suspended.id],
             "pages.confirm.token": [
                 *(token(links.confirmation(user)) for user in (unconfirmed, approved, rejected)),

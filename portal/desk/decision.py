@@ -128,6 +128,22 @@ def last(user: User) -> Decision | None:
     return next(iter(user.decisions), None)
 
 
+def decisions_of(user: User, *, most: int = 20) -> list[Decision]:
+    """What was decided about this person, undone ones too, the newest first, each with by whom."""
+    return list(
+        db.session.scalars(
+            select(Decision)
+            .where(Decision.user_id == user.id)
+            .options(
+                joinedload(Decision.by).options(raiseload("*")),
+                joinedload(Decision.level),
+            )
+            .order_by(Decision.at.desc(), Decision.id.desc())
+            .limit(most)
+        ).unique()
+    )
+
+
 def undoable(*, by: User, most: int = 20) -> list[Decision]:
     """What this member of staff decided and can still undo, the newest first, each with whom.
 

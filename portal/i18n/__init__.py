@@ -26,6 +26,7 @@ from portal.i18n.texts import (
     machine_time,
     moment_text,
     number_text,
+    time_there,
 )
 from portal.i18n.zones import time_zone_menu, zone_named
 
@@ -49,6 +50,7 @@ __all__ = [
     "own_name",
     "remember_language",
     "tag",
+    "time_there",
     "time_zone_menu",
     "without_catalogue",
 ]

@@ -10,6 +10,7 @@ from flask_babel import format_timedelta, get_locale, get_timezone
 from flask_babel import gettext as _
 
 from portal import clock
+from portal.i18n.zones import zone_named
 
 JUST_NOW = timedelta(seconds=45)
 
@@ -31,6 +32,12 @@ def date_text(moment: datetime | None) -> str:
     if moment is None:
         return ""
     return dates.format_date(_in_the_viewers_zone(moment), "long", locale=get_locale())
+
+
+def time_there(zone_name: str) -> str:
+    """What time it is now in a zone, as the viewer writes it; empty where there is no such zone."""
+    zone = zone_named(zone_name)
+    return dates.format_time(clock.now(), "short", tzinfo=zone, locale=get_locale()) if zone else ""
 
 
 def ago(moment: datetime | None) -> str:

@@ -458,7 +458,7 @@ def test_a_question_is_asked_through_its_page_and_the_tab_shows_whom(a_user, rev
     ada = a_user(full_name="Ada", confirmed=True)
     browser = signed_in(reviewer)
     page = browser.get(asked(QUESTION, ada))
-    assert "What do you want to use, and what for?" in words(page)
+    assert "What do you want to use, and what for?" in page.text
 
     answer = browser.submit(asked(QUESTION, ada), ids=ids_of(ada), question="Which team?")
 

@@ -24,6 +24,8 @@ WEAKEST = {
     "registrations.confirmation_mail": "reviewer",
     "registrations.question": "reviewer",
     "registrations.undo": "reviewer",
+    "registrations.review": "reviewer",
+    "registrations.letter": "reviewer",
     "registrations.export": "reviewer",
     "figures.index": "reviewer",
     "figures.export": "reviewer",

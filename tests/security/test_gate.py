@@ -67,6 +67,8 @@ AUDIENCE: dict[str, set[str]] = {
             "registrations.confirmation_mail",
             "registrations.question",
             "registrations.undo",
+            "registrations.review",
+            "registrations.letter",
             "registrations.export",
             "figures.index",
             "figures.export",

@@ -42,6 +42,11 @@ def test_every_page_carries_all_of_them(app, people, browser, who):
         if rule.endpoint == "static":
             continue
         answer = browser.get(site.address(rule))
+        if rule.endpoint == "registrations.letter" and answer.status_code == 200:
+            # A mail in a frame of ours brings its own style, and runs nothing.
+            assert answer.headers["Content-Security-Policy"].endswith("sandbox")
+            assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+            continue
         if rule.endpoint in ("health.alive", "health.ready"):
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert answer.headers["Cache-Control"] == "no-store"

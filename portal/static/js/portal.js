@@ -21,6 +21,7 @@ function sendOnce() {
   const sent = new WeakSet();
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method !== "post") return;
+    if (event.submitter?.formTarget) return; // a look in a frame, as often as one likes
     if (sent.has(event.target)) event.preventDefault();
     sent.add(event.target);
   });
