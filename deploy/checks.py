@@ -38,7 +38,8 @@ FORMAT: list[Part] = [
 
 def tests(which: str, extra: list[str]) -> list[str]:
     """The pytest command for the everyday tests, or for the long ones."""
-    workers = str(min(os.cpu_count() or 1, 8))
+    # One more than there are cores: somebody always waits for a browser, a disk or a process.
+    workers = str(min((os.cpu_count() or 1) + 1, 8))
     slowest = ["--durations=8", "--durations-min=3"]
     marks = "long" if which == "test-long" else "not long"
     return ["pytest", "-n", workers, "--dist", "worksteal", *slowest, "-m", marks, *extra]

@@ -23,7 +23,7 @@ from portal.revisions import without_password
 from portal.serving import first_run
 from portal.serving.problems import Problem
 from portal.settings import ROOT
-from tests.serving.running import command
+from tests.serving.running import command, within
 
 
 def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
@@ -38,8 +38,8 @@ def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an instance that has secrets and a database."""
     folder = tmp_path_factory.mktemp("cli")
-    assert command(folder, "secrets").returncode == 0
-    assert command(folder, "db", "upgrade").returncode == 0
+    assert within(folder, "secrets").returncode == 0
+    assert within(folder, "db", "upgrade").returncode == 0
     return folder
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_command_ends_with_the_code_for_usage(tmp_path: Path) -> None
 def test_wrong_settings_are_one_sentence_and_exit_code_one(
     tmp_path: Path, words: list[str]
 ) -> None:
-    done = command(tmp_path, *words, PORTAL_SERVER_WORKERS="many")
+    done = within(tmp_path, *words, PORTAL_SERVER_WORKERS="many")
 
     assert done.returncode == 1
     assert "PORTAL_SERVER_WORKERS: expected a whole number from 1 to 64" in done.stderr
@@ -169,10 +169,21 @@ def test_a_url_is_shown_without_the_password_in_it(url: str, shown: str) -> None
 def test_create_staff_prints_a_link_and_nothing_else(place: Path) -> None:
     arguments = ("--email", "ada@example.org", "--username", "ada", "--role", "reviewer")
 
-    done = command(place, "create-staff", *arguments)
+    done = within(place, "create-staff", *arguments)
 
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/setup/[\w-]{40,}\n", done.stdout)
+
+
+def test_create_staff_says_in_a_sentence_what_it_refuses(place: Path) -> None:
+    arguments = ("--email", "ada", "--username", "ada", "--role", "reviewer")
+
+    done = command(place, "create-staff", *arguments)
+
+    assert done.returncode == 1
+    assert "e-mail address" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -180,18 +191,17 @@ def test_create_staff_prints_a_link_and_nothing_else(place: Path) -> None:
     [
         ("ada@example.org", "ada", "reviwer", 'no role "reviwer"; did you mean "reviewer"?'),
         ("ada", "ada", "reviewer", "e-mail address"),
-        ("ada@example.org", "a b", "reviewer", ""),
+        ("ada@example.org", "a b", "reviewer", "Use only the letters"),
     ],
 )
-def test_create_staff_refuses_what_cannot_become_an_account(
-    place: Path, email: str, username: str, role: str, words: str
+def test_nobody_is_invited_who_cannot_become_an_account(
+    app: Flask, email: str, username: str, role: str, words: str
 ) -> None:
-    done = command(place, "create-staff", "--email", email, "--username", username, "--role", role)
+    with pytest.raises(Problem) as refused:
+        first_run.staff_link(app, email=email, username=username, role=role)
 
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    assert words in str(refused.value)
+    assert db.session.scalar(select(func.count()).select_from(StaffInvitation)) == 0
 
 
 def test_nobody_is_invited_who_has_an_account(app: Flask, a_user: Callable[..., User]) -> None:
@@ -210,23 +220,23 @@ def test_nobody_is_invited_who_has_an_account(app: Flask, a_user: Callable[..., 
 
 
 def test_a_set_up_link_is_printed_while_there_is_no_administrator(place: Path) -> None:
-    done = command(place, "setup-link")
+    done = within(place, "setup-link")
 
     assert done.returncode == 0, done.stderr
     assert "/setup/" in done.stdout
 
 
 def test_commands_that_need_a_database_name_what_makes_one(tmp_path: Path) -> None:
-    command(tmp_path, "secrets")
+    within(tmp_path, "secrets")
 
     for words in (["setup-link"], ["create-staff", "--email=a@b.cd", "--username=ada", "--role=x"]):
-        done = command(tmp_path, *words)
+        done = within(tmp_path, *words)
         assert done.returncode == 1
         assert "`portal db upgrade`" in done.stderr
 
 
 def test_backup_of_nothing_says_so(tmp_path: Path) -> None:
-    done = command(tmp_path, "db", "backup")
+    done = within(tmp_path, "db", "backup")
 
     assert done.returncode == 1
     assert "There is no database" in done.stderr

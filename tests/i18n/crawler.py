@@ -123,18 +123,21 @@ class Page(HTMLParser):
                 values[self._choice] = attributes.get("value", "")
 
 
-def untranslated(html: str, allowed: Iterable[str] = ()) -> list[str]:
+def untranslated(page: Page | str, allowed: Iterable[str] = ()) -> list[str]:
     """The words of a page that stand outside of brackets and are nobody's data.
 
     A sentence may have tags in it, so a bracket opened in one text closes in another.
     """
     found = []
     within = 0
-    for place, text in Page(html).words:
+    longest_first = sorted(allowed, key=len, reverse=True)
+    for place, text in (Page(page) if isinstance(page, str) else page).words:
         is_attribute = "[" in place
         rest, depth = unbracketed(ADDRESS.sub("", text), 0 if is_attribute else within)
         within = within if is_attribute else depth
-        for data in sorted(allowed, key=len, reverse=True):
+        if not LETTER.search(rest):
+            continue
+        for data in longest_first:
             rest = rest.replace(data, " ")
         if LETTER.search(rest):
             found.append(f"<{place}> {rest.strip()}")

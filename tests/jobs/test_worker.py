@@ -35,7 +35,7 @@ def state(mail: Mail) -> MailState:
     return mail.state
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_a_mail_leaves_moments_after_its_cause(
     app: Flask, database_kind: str, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:
@@ -91,7 +91,9 @@ def test_what_lies_in_the_queue_and_is_no_task_is_thrown_away(
         assert worker.ended() == 0
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=[pytest.mark.long])]
+)
 def test_either_signal_lets_a_delivery_finish_however_often_it_comes(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post, signum: signal.Signals
 ) -> None:
@@ -194,10 +196,11 @@ def test_a_thousand_that_waited_leave_within_five_minutes_of_the_servers_return(
     assert len(set(mail_server.message_ids())) == len(mails)
 
 
-def test_the_rounds_erase_who_never_confirmed(
-    app: Flask, environ: Environ, a_user: Callable[..., User]
+def test_the_rounds_erase_who_never_confirmed_and_tell_reviewers_that_somebody_waits(
+    app: Flask, environ: Environ, reviewer: User, a_user: Callable[..., User]
 ) -> None:
     user = a_user()
+    a_user(confirmed=True)
     with transaction():
         long_ago = clock.now() - timedelta(hours=73)
         db.session.execute(
@@ -208,14 +211,6 @@ def test_the_rounds_erase_who_never_confirmed(
 
     with Worker(environ()):
         until(lambda: _erased(user))
-
-
-def test_the_rounds_tell_reviewers_that_somebody_waits(
-    app: Flask, environ: Environ, reviewer: User, a_user: Callable[..., User]
-) -> None:
-    a_user(confirmed=True)
-
-    with Worker(environ()):
         until(lambda: "registrations_waiting" in _kinds())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.running import command
+from tests.serving.running import within
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance folder as a first start leaves it, to be copied."""
     folder = tmp_path_factory.mktemp("made")
     for arguments in (["secrets"], ["db", "upgrade"]):
-        done = command(folder, *arguments)
+        done = within(folder, *arguments)
         assert done.returncode == 0, done.stderr
     return folder / "instance"
 

@@ -15,6 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from portal.cli import main
 from portal.settings import ROOT
 
 PATIENCE = 60.0
@@ -111,6 +114,18 @@ def command(folder: Path, *arguments: str, **environ: str) -> subprocess.Complet
         timeout=PATIENCE,
         check=False,
     )
+
+
+def within(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run one command as `command` does, but in the test's own process: it spares a start."""
+    mask = os.umask(0o077)
+    try:
+        done = CliRunner().invoke(
+            main, arguments, env=environment(folder, free_port(), **environ), catch_exceptions=False
+        )
+    finally:
+        os.umask(mask)
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def environment(folder: Path, port: int, **more: str) -> dict[str, str]:

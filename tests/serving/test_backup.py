@@ -22,7 +22,7 @@ from portal.mail.mail import Mail
 from portal.serving import backup, folder, restore
 from portal.serving.problems import Problem
 from portal.settings import Settings
-from tests.serving.running import command
+from tests.serving.running import command, within
 
 both = pytest.mark.both_databases
 
@@ -187,7 +187,7 @@ def test_a_backup_ends_while_others_write(ours: Settings, tmp_path: Path) -> Non
 def test_the_commands_copy_and_bring_back_and_say_that_the_secrets_are_not_in_it(
     place: Path,
 ) -> None:
-    made = command(place, "db", "backup")
+    made = within(place, "db", "backup")
     file = made.stdout.split(" ", 1)[0]
 
     done = command(place, "db", "restore", file)

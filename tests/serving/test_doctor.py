@@ -14,7 +14,7 @@ from aiosmtpd.smtp import AuthResult
 
 from portal.serving.doctor import Finding, Level, checkout, examine
 from portal.settings import ROOT
-from tests.serving.running import command, free_port
+from tests.serving.running import command, free_port, within
 
 Examination = Callable[..., dict[str, list[Finding]]]
 
@@ -199,7 +199,7 @@ def test_a_mail_server_that_is_away_or_speaks_no_tls_is_a_failure(
 
 def test_the_doctors_code_says_whether_something_failed(place: Path) -> None:
     well = command(place, "doctor")
-    ill = command(place, "doctor", PORTAL_DATABASE_URL="postgresql://127.0.0.1:1/portal")
+    ill = within(place, "doctor", PORTAL_DATABASE_URL="postgresql://127.0.0.1:1/portal")
 
     assert "FAIL" in ill.stdout
     assert ill.returncode == 1

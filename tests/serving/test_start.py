@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal.settings import ROOT
-from tests.serving.running import command, cpu_seconds, running, set_up_link, until
+from tests.serving.running import command, cpu_seconds, running, set_up_link, until, within
 
 pytestmark = pytest.mark.enable_socket
 
@@ -114,7 +114,7 @@ def test_a_database_whose_secrets_are_lost_gets_no_others_by_accident(place: Pat
     (place / "instance" / "secrets.toml").unlink()
 
     refused = command(place, "run")
-    anew = command(place, "secrets", "--new")
+    anew = within(place, "secrets", "--new")
 
     assert refused.returncode == 1
     assert "put" in refused.stderr
@@ -127,7 +127,7 @@ def test_secrets_that_others_could_read_are_closed(place: Path) -> None:
     path = place / "instance" / "secrets.toml"
     path.chmod(0o644)
 
-    done = command(place, "secrets")
+    done = within(place, "secrets")
 
     assert "now readable by its owner only" in done.stdout
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -14,7 +14,14 @@ from tests.serving.running import Portal, alive, command, running, until
 pytestmark = pytest.mark.enable_socket
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=[pytest.mark.long]),
+        pytest.param(signal.SIGHUP, marks=[pytest.mark.long]),
+    ],
+)
 def test_a_signal_stops_web_server_and_worker(place: Path, number: signal.Signals) -> None:
     with running(place) as portal:
         family = portal.until_ready().family()
@@ -48,7 +55,13 @@ def test_a_request_under_way_is_answered_before_the_end(place: Path) -> None:
         assert portal.ended() == 0
 
 
-@pytest.mark.parametrize(("victim", "other"), [("web server", "worker"), ("worker", "web server")])
+@pytest.mark.parametrize(
+    ("victim", "other"),
+    [
+        ("worker", "web server"),
+        pytest.param("web server", "worker", marks=[pytest.mark.long]),
+    ],
+)
 def test_when_one_dies_the_other_is_stopped_with_a_message(
     place: Path, victim: str, other: str
 ) -> None:
