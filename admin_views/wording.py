@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from portal import i18n
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
+from portal.desk.bulk import Deed
 from portal.desk.decision import Verdict
 from portal.mail import trouble
 from portal.notifications import Kind
@@ -112,6 +113,8 @@ def _value(key: str, value: Any) -> str:
         return str(_LABELS.get(value, value))
     if key == "verdict":
         return str(Verdict(value).label)
+    if key == "deed":
+        return str(Deed(value).label)
     if key == "kind":
         return str(_MAILS.get(value) or _KINDS.get(value, value))
     return str(value)
@@ -140,6 +143,9 @@ _LABELS = {
     "theme": _l("Appearance"),
     "languages": _l("Languages"),
     "verdict": _l("Decision"),
+    "deed": _l("Step"),
+    "people": _l("People"),
+    "bulk": _l("Number of the step on many"),
 }
 
 _KINDS = {"agent": _l("Agent"), "app": _l("App")}

@@ -18,7 +18,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         portal.settings.SettingsError: something an operator set is wrong; says what and where.
     """
     from portal import database, i18n, jobs, pages, security, static_files
-    from portal.desk import bulk, workplace  # noqa: F401 - tables that no door opens yet
+    from portal.desk import workplace  # noqa: F401 - a table that no door opens yet
     from portal.mail import delivery
 
     app = Flask(__name__, template_folder=str(ROOT / "templates"))

@@ -55,20 +55,14 @@ class People:
         number = next(self._numbers)
         username = username or f"person{number}"
         with transaction():
-            user = register(
-                Application(
-                    full_name=full_name or f"Person {number}",
-                    username=username,
-                    email=email or f"{username}@example.org",
-                    password_hash=password_hash(),
-                    language=language,
-                    time_zone="",
-                    communication=communication,
-                    reason=reason,
-                    terms_version="1",
-                )
+            user = self._applicant(
+                username,
+                email=email,
+                full_name=full_name or f"Person {number}",
+                language=language,
+                reason=reason,
+                communication=communication,
             )
-            assert user is not None
             if confirmed or approved or rejected or suspended:
                 note_confirmed(user)
             if approved or suspended:
@@ -79,6 +73,41 @@ class People:
             if suspended:
                 suspend(user, by=None)
         return user
+
+    def _applicant(
+        self,
+        username: str,
+        *,
+        email: str = "",
+        full_name: str = "Person",
+        language: str = "en",
+        reason: str = "",
+        communication: Communication = Communication.IMPORTANT,
+    ) -> User:
+        user = register(
+            Application(
+                full_name=full_name,
+                username=username,
+                email=email or f"{username}@example.org",
+                password_hash=password_hash(),
+                language=language,
+                time_zone="",
+                communication=communication,
+                reason=reason,
+                terms_version="1",
+            )
+        )
+        assert user is not None
+        return user
+
+    def crowd(self, size: int, *, confirmed: bool = True) -> list[int]:
+        """The ids of as many who registered, made in one go; `confirmed` for who waits."""
+        with transaction():
+            users = [self._applicant(f"person{next(self._numbers)}") for _ in range(size)]
+            for user in users if confirmed else []:
+                note_confirmed(user)
+            db.session.flush()
+            return [user.id for user in users]
 
     def staff(self, role: str, *, username: str = "") -> User:
         """A member of staff, who came in by an invitation."""

@@ -1,14 +1,16 @@
-"""The bell: rings in the worker whenever a transaction has posted mails."""
+"""The bell: rings in the worker when a transaction has posted mails or asked for a bulk."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
+from collections.abc import Callable
 
 from flask import Flask, current_app
 
 from portal import settings
+from portal.desk.bulk_asking import bulk_asked
 from portal.jobs.queue import QUEUE_TROUBLE, open_queue
 from portal.jobs.tasks import Tasks
 from portal.mail.outbox import mail_posted
@@ -23,7 +25,7 @@ RINGS = 20  # of one transaction; the sweep finds the rest
 
 
 def init_app(app: Flask) -> None:
-    """Give this app a bell that rings whenever it has posted mails."""
+    """Give this app a bell that rings whenever there is something for the worker."""
     app.extensions["portal.bell"] = Bell(settings.of(app))
 
 
@@ -32,6 +34,13 @@ def _ring(_sender: object, ids: list[int]) -> None:
     bell = current_app.extensions.get("portal.bell")
     if bell is not None:
         bell.ring(ids)
+
+
+@bulk_asked.connect
+def _ring_for_bulk(_sender: object) -> None:
+    bell = current_app.extensions.get("portal.bell")
+    if bell is not None:
+        bell.ring_for_bulk()
 
 
 class Bell:
@@ -46,17 +55,23 @@ class Bell:
 
     def ring(self, mail_ids: list[int]) -> None:
         """Ask the worker to deliver these mails now."""
+        self._ask(lambda tasks: [tasks.deliver(mail_id) for mail_id in mail_ids[:RINGS]])
+
+    def ring_for_bulk(self) -> None:
+        """Ask the worker to go on with a step on many people."""
+        self._ask(lambda tasks: tasks.bulk())
+
+    def _ask(self, task: Callable[[Tasks], object]) -> None:
         if time.monotonic() < self._silent_until:
             return
         try:
-            for mail_id in mail_ids[:RINGS]:
-                self._opened().deliver(mail_id)
+            task(self._opened())
         except QUEUE_TROUBLE as trouble:
-            # The mails are safe, the sweep finds them.
+            # What there is to do is safe, the rounds find it.
             self._silent_until = time.monotonic() + PAUSE
             self._tasks = None
             kind = type(trouble).__name__
-            log.warning("the queue cannot be reached (%s); mail leaves later", kind)
+            log.warning("the queue cannot be reached (%s); what waits is done later", kind)
 
     def _opened(self) -> Tasks:
         if self._tasks is None or self._process != os.getpid():  # a connection survives no fork

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 from portal.accounts import code, erasure, review_notice
 from portal.database import transaction
+from portal.desk import bulk_asking, bulk_round
 from portal.jobs.stopping import stopping
 from portal.mail import delivery, mailbox, upkeep
 
@@ -18,6 +20,13 @@ ERASED_AT_ONCE = 100
 def sweep() -> None:
     """Deliver whatever is due: what nobody rang for, what was put off, what a dead worker held."""
     delivery.deliver_due(within=SWEEP_WITHIN, stop=stopping.is_set)
+
+
+def carry_on() -> None:
+    """Go on with the steps on many people: what nobody rang for, or a dead worker left."""
+    end = time.monotonic() + SWEEP_WITHIN.total_seconds()
+    while time.monotonic() < end and bulk_round.work(stop=stopping.is_set):
+        pass
 
 
 def tell() -> None:
@@ -32,6 +41,7 @@ def purge() -> None:
     mailbox.purge()
     with transaction():
         code.purge()
+        bulk_asking.purge()
     erased = ERASED_AT_ONCE
     while erased == ERASED_AT_ONCE and not stopping.is_set():
         with transaction():
@@ -42,6 +52,7 @@ def purge() -> None:
 # that takes long does so in pieces, each in its own transaction, and looks at `stopping` between.
 ROUNDS: list[tuple[Callable[[], None], timedelta]] = [
     (sweep, SWEEP_EVERY),
+    (carry_on, SWEEP_EVERY),
     (tell, timedelta(minutes=1)),
     (purge, timedelta(hours=1)),
 ]

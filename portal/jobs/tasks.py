@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from huey import Huey
 
+from portal.desk import bulk_round
 from portal.jobs.rounds import ROUNDS
 from portal.jobs.stopping import stopping
 from portal.mail import delivery
@@ -32,6 +33,7 @@ class Tasks:
 
         self.queue = queue
         self.deliver = queue.task(name="deliver")(in_app(deliver))
+        self.bulk = queue.task(name="bulk")(in_app(bulk))
         if app is not None:
             for job, every in ROUNDS:
                 queue.periodic_task(_every(every))(in_app(job))
@@ -40,6 +42,12 @@ class Tasks:
 def deliver(mail_id: int) -> None:
     """Deliver one mail: the bell rang for it."""
     delivery.deliver(mail_id, stop=stopping.is_set)
+
+
+def bulk() -> None:
+    """Take a step on some of many people, and ask for the next ones behind what else waits."""
+    if bulk_round.work(stop=stopping.is_set):
+        current_app.extensions["portal.bell"].ring_for_bulk()
 
 
 def _every(pause: timedelta) -> Callable[[datetime], bool]:

@@ -15,9 +15,14 @@ import pytest
 from flask import Flask
 
 from portal import jobs, settings
+from portal.accounts.user import User
+from portal.database import db, transaction
+from portal.desk import bulk_asking
+from portal.desk.bulk import Deed
 from portal.jobs import bell
 from portal.mail.mail import Mail, MailState
 from tests.conftest import Browser
+from tests.people import People
 
 
 @pytest.fixture
@@ -49,6 +54,16 @@ def test_a_posted_mail_rings_with_its_number_and_nothing_else(
     (task,) = tasks(queue_file)
     assert task[1] == [mail.id]
     assert b"ada@example.org" not in queue_file.read_bytes()
+
+
+def test_a_bulk_that_is_asked_for_rings_too(
+    app: Flask, queue_file: Path, people: People, reviewer: User
+) -> None:
+    with transaction():
+        by = db.session.get_one(User, reviewer.id)
+        bulk_asking.ask(Deed.REJECTION, [reviewer.id], by=by)
+
+    assert tasks(queue_file)[-1] == ["portal.jobs.tasks.bulk", []]
 
 
 def test_no_queue_is_opened_before_there_is_a_mail(app: Flask, queue_file: Path) -> None:

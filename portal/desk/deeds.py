@@ -1,0 +1,270 @@
+"""Deeds: how each step is taken on many people, with what they share asked and written once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import lazyload, selectinload
+
+from portal.accounts import approval, code, confirmation, silence
+from portal.accounts.access import AccessLevel
+from portal.accounts.code import Purpose
+from portal.accounts.user import Status, User
+from portal.database import db
+from portal.desk import decision, undo
+from portal.desk.bulk import Bulk, Deed
+from portal.desk.decision import Decision
+from portal.errors import StepRefused
+from portal.mail import messages, outbox
+from portal.mail.mail import Mail
+from portal.notifications import Notification
+
+AT_ONCE = 400  # people in one transaction, and in one question to the database
+
+
+class Work:
+    """One step as it is taken on many people by one member of staff."""
+
+    def __init__(self, by: User) -> None:
+        self.by = by
+
+    def guard(self, user: User) -> None:
+        """Refuse what the step would refuse.
+
+        Raises:
+            StepRefused: it may not be taken on this person.
+        """
+        raise NotImplementedError
+
+    def letter(self, user: User) -> Mail | None:
+        """What this person will be mailed, sealed before the transaction; None for nothing."""
+        return None
+
+    def begin(self, users: Sequence[User]) -> None:
+        """Ask for all of them what the step would ask for each. They are locked now."""
+
+    def take(self, user: User, letter: Mail | None) -> Decision | None:
+        """Take the step on one of them.
+
+        Raises:
+            StepRefused: it may not be taken on this person.
+        """
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Write for all on whom it was taken what the step would write for each."""
+
+
+class Approving(Work):
+    """Letting people in at a level."""
+
+    def __init__(self, by: User, level: AccessLevel | None) -> None:
+        super().__init__(by)
+        self.level = level
+
+    def guard(self, user: User) -> None:
+        """Refuse whom no level could be given."""
+        approval.must_be_approvable(user, by=self.by)
+
+    def letter(self, user: User) -> Mail | None:
+        """The welcome of those who wait."""
+        if user.status is not Status.PENDING or self.level is None:
+            return None
+        return outbox.sealed(messages.welcome(user, self.level))
+
+    def take(self, user: User, letter: Mail | None) -> Decision | None:
+        """Approve, unless a colleague did, which is said."""
+        if self.level is None:
+            raise StepRefused(_l("The access level was removed meanwhile."))
+        self.guard(user)
+        return approval.approve(user, by=self.by, level=self.level, letter=letter)
+
+
+class Rejecting(Work):
+    """Not letting people in, for one reason."""
+
+    def __init__(self, by: User, reason: str, *, tell: bool) -> None:
+        super().__init__(by)
+        self.reason = reason
+        self.tell = tell
+
+    def guard(self, user: User) -> None:
+        """Refuse who is decided already."""
+        approval.must_be_rejectable(user, by=self.by)
+
+    def letter(self, user: User) -> Mail | None:
+        """The reason, to those who are told."""
+        if not self.tell or not approval.is_told(user):
+            return None
+        return outbox.sealed(messages.rejected(user, self.reason))
+
+    def take(self, user: User, letter: Mail | None) -> Decision | None:
+        """Reject, unless a colleague did, which is said."""
+        self.guard(user)
+        return approval.reject(user, by=self.by, reason=self.reason, tell=self.tell, letter=letter)
+
+
+class Resending(Work):
+    """Mailing fresh links to those who have not confirmed."""
+
+    def __init__(self, by: User) -> None:
+        super().__init__(by)
+        self._drawn: dict[int, str] = {}
+        self._silenced: set[str] = set()
+        self._mailed: list[User] = []
+
+    def guard(self, user: User) -> None:
+        """Refuse who confirmed, or was mailed moments ago."""
+        confirmation.must_be_resendable(user)
+
+    def letter(self, user: User) -> Mail | None:
+        """A link, and a code that works once the letter is posted."""
+        if user.status is not Status.UNCONFIRMED:
+            return None
+        self._drawn[user.id] = code.draw()
+        return outbox.sealed(messages.confirmation(user, self._drawn[user.id]))
+
+    def begin(self, users: Sequence[User]) -> None:
+        """Ask which addresses want no such mail."""
+        self._silenced = silence.silenced_among(user.email for user in users if user.email)
+
+    def take(self, user: User, letter: Mail | None) -> Decision | None:
+        """Post the link."""
+        confirmation.resend_confirmation(user, by=self.by, letter=letter, silenced=self._silenced)
+        self._mailed.append(user)
+        return None
+
+    def end(self) -> None:
+        """Let the codes of those who are mailed work."""
+        code.keep({user: self._drawn[user.id] for user in self._mailed}, Purpose.CONFIRMATION)
+        self._mailed.clear()
+
+
+class Undoing(Work):
+    """Taking back what one bulk decided, and nothing that was decided since."""
+
+    def __init__(self, by: User, bulk_id: int | None) -> None:
+        super().__init__(by)
+        self.bulk_id = bulk_id
+        self._taken_back: set[int] = set()
+
+    def guard(self, user: User) -> None:
+        """Refuse who was decided anew, or has become staff."""
+        stands = undo.must_be_undoable(user, by=self.by)
+        if stands.bulk_id != self.bulk_id:
+            raise StepRefused(_l("This was decided anew meanwhile."))
+
+    def begin(self, users: Sequence[User]) -> None:
+        """Take the letters of those who can be undone out of the outbox."""
+        standing = (decision.last(user) for user in users if why_not(self, user) is None)
+        self._taken_back = outbox.take_back(
+            [each.mail_id for each in standing if each is not None and each.mail_id is not None]
+        )
+
+    def take(self, user: User, letter: Mail | None) -> Decision | None:
+        """Take the decision back, if its letter could be."""
+        self.guard(user)
+        undo.undo(user, by=self.by, taken_back=self._taken_back)
+        return None
+
+
+def of(bulk: Bulk, *, by: User) -> Work:
+    """The work that a bulk is."""
+    return work(bulk.kind, by=by, undoes_id=bulk.undoes_id, **bulk.details)
+
+
+def work(
+    deed: Deed,
+    *,
+    by: User,
+    level: int | None = None,
+    reason: str = "",
+    tell: bool = True,
+    undoes_id: int | None = None,
+) -> Work:
+    """A step with what it is taken with."""
+    if deed is Deed.APPROVAL:
+        return Approving(by, db.session.get(AccessLevel, level) if level else None)
+    if deed is Deed.REJECTION:
+        return Rejecting(by, reason, tell=tell)
+    return Resending(by) if deed is Deed.CONFIRMATION_MAIL else Undoing(by, undoes_id)
+
+
+class Refusal(NamedTuple):
+    """Somebody on whom a step cannot be taken, and the sentence that says why."""
+
+    user: User
+    sentence: str
+
+
+@dataclass
+class Preview:
+    """On whom a step would be taken if it were now, and who would be refused."""
+
+    able: list[User] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[int]:
+        """Everybody who was asked about and exists."""
+        return [user.id for user in self.able] + [refusal.user.id for refusal in self.refused]
+
+
+def preview(deed: Deed, ids: Iterable[int], *, by: User) -> Preview:
+    """On whom a step could be taken, in the order of `ids`. Asks nothing for each person."""
+    wanted = list(ids)
+    found = Preview()
+    step = work(deed, by=by)
+    for first in range(0, len(wanted), AT_ONCE):
+        some = wanted[first : first + AT_ONCE]
+        people = {user.id: user for user in _load(some)}
+        for user in (people[user_id] for user_id in some if user_id in people):
+            sentence = why_not(step, user)
+            if sentence is None:
+                found.able.append(user)
+            else:
+                found.refused.append(Refusal(user, sentence))
+    return found
+
+
+def why_not(step: Work, user: User) -> str | None:
+    """Why a step would be refused; None when it would be taken."""
+    try:
+        step.guard(user)
+    except StepRefused as refused:
+        return str(refused)
+    return None
+
+
+def lock(ids: Sequence[int]) -> list[User]:
+    """These people, locked in the order of their ids, with all that a step reads of them."""
+    # What belongs to them is loaded after the lock; see `portal.database.locked`.
+    db.session.scalars(
+        select(User)
+        .where(User.id.in_(ids))
+        .order_by(User.id)
+        .options(lazyload("*"))
+        .with_for_update(of=User, key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    return list(_load(ids))
+
+
+def _load(ids: Sequence[int]) -> Iterator[User]:
+    return db.session.scalars(
+        select(User)
+        .where(User.id.in_(ids))
+        .order_by(User.id)
+        .options(
+            selectinload(User.roles),
+            selectinload(User.review),
+            selectinload(User.open_questions),
+            selectinload(User.fingerprints),
+            selectinload(User.open_notifications).options(lazyload(Notification.about)),
+            selectinload(User.decisions).selectinload(Decision.by).options(lazyload("*")),
+        )
+    ).unique()
