@@ -18,11 +18,14 @@ from flask import current_app
 from flask_security.proxies import _security
 from flask_security.utils import check_and_get_token_status, hash_data, verify_hash
 
-from portal import settings
+from portal import clock, settings
 from portal.fingerprints import fingerprint
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
+
+# How long a status link goes on after the decision.
+STATUS_LASTS = timedelta(days=30)
 
 
 class LinkState(StrEnum):
@@ -135,6 +138,27 @@ def read_change_of_address(token: str) -> Reading:
     return Reading(state, user, data[2], ticket=_ticket(data, 3))
 
 
+def status(user: User, *, ticket: str = "") -> str:
+    """Where an applicant sees how far their registration is, without signing in."""
+    serializer = cast("Any", _security).status_serializer
+    token = serializer.dumps([user.fs_uniquifier, _address_mark(user), ticket])
+    return absolute("pages.status_by_link", token=token)
+
+
+def read_status(token: str) -> Reading:
+    """Whose registration a status link shows: as long as it is undecided, and a month more.
+
+    A new password, another address, a suspension and the erasure each make it worthless.
+    """
+    state, user, data = _read("status", token, timedelta.max)
+    if user is None or user.suspended_at is not None or not _is_address_of(user, data[1]):
+        return Reading(LinkState.INVALID)
+    decided_at = user.rejected_at or user.approved_at
+    if decided_at is not None and clock.now() >= decided_at + STATUS_LASTS:
+        state = LinkState.EXPIRED
+    return Reading(state, user, ticket=_ticket(data, 2))
+
+
 def registration_draft(**fields: str) -> str:
     """Where somebody whose username was taken finds their form again, filled in but for it."""
     return absolute("pages.register", draft=_drafts().encrypt(json.dumps(fields).encode()).decode())
@@ -151,10 +175,14 @@ def read_registration_draft(token: str) -> dict[str, str]:
 
 
 def _confirmation_token(user: User, ticket: str) -> str:
-    # A fingerprint, and not a plain hash: the link may lie about in mailboxes and logs of others.
-    address = fingerprint(user.email_canonical or "", of="address")
-    token: str = _security.confirm_serializer.dumps([user.fs_uniquifier, address, ticket])
+    about = [user.fs_uniquifier, _address_mark(user), ticket]
+    token: str = _security.confirm_serializer.dumps(about)
     return token
+
+
+def _address_mark(user: User) -> str:
+    # A fingerprint, and not a plain hash: the link may lie about in mailboxes and logs of others.
+    return fingerprint(user.email_canonical or "", of="address")
 
 
 def _is_address_of(user: User, found: Any) -> bool:

@@ -16,7 +16,7 @@ from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.agents.catalogue import Agent
 from portal.database import db, transaction
-from portal.desk import note
+from portal.desk import note, question
 from portal.desk.note import Note
 from portal.desk.standard_text import StandardText
 from portal.mail.mailbox import CapturedMail
@@ -75,11 +75,15 @@ def world_of(people: People, language: str) -> World:
     unconfirmed = people.user(full_name=NAME)
     rejected = people.user(confirmed=True, rejected=REJECTION, full_name=NAME)
     suspended = people.user(suspended=True, full_name=NAME)
+    asked, answered = (people.user(confirmed=True, full_name=NAME) for _ in range(2))
     reviewer, administrator = people.staff("reviewer"), people.staff("administrator")
     near, far = an_agent("Zkqx", requires="guest"), an_agent("Qkzx", requires="extended")
     with transaction():
         for user in db.session.scalars(db.select(User)):
             user.language = language
+        for user in (asked, answered):
+            question.ask(user, by=reviewer, question=REASON)
+        question.answer(answered, text=REASON)
 
     everybody = [unconfirmed, pending, approved, rejected, suspended, administrator]
     return World(
@@ -123,6 +127,19 @@ def world_of(people: People, language: str) -> World:
                 token(links.change_of_address(approved, str(pending.email))),
                 expired(lambda: links.change_of_address(approved, NEW_ADDRESS)),
                 "nonsense",
+            ],
+            "pages.status_by_link.token": [
+                *(
+                    token(links.status(user))
+                    for user in (unconfirmed, asked, answered, approved, rejected)
+                ),
+                "nonsense",
+            ],
+            "pages.new_address_by_link.token": [
+                token(links.status(user)) for user in (unconfirmed, pending)
+            ],
+            "pages.withdrawal_by_link.token": [
+                token(links.status(user)) for user in (pending, rejected)
             ],
             "pages.setup.token": [_invitation(), "nonsense"],
             "letter_id": [_letter(), 0],

@@ -10,6 +10,7 @@ from portal.accounts import canonical, silence, usernames
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db
+from portal.desk import review, traces
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 
@@ -95,6 +96,9 @@ def change_address(user: User, *, email: str) -> None:
     user.end_sessions()
     audit.record(Action.ADDRESS_CHANGED, about=user, by=user)
     db.session.flush()
+    if user.status is not Status.APPROVED:
+        traces.follow_address(user)
+        review.of(user).change()
     outbox.post(messages.address_changed(user, old_email))
 
 

@@ -44,8 +44,8 @@ def undo(user: User, *, by: User | None, taken_back: Collection[int] | None = No
     read_anew(user, "decisions")
     if decision.verdict == Verdict.APPROVED:
         user.approved_at = None
+        # Sessions stay, and with them the links in earlier mails: the gate asks for the status.
         user.access_level = None
-        user.end_sessions()
     else:
         user.rejected_at = None
         user.rejection_reason = ""

@@ -38,7 +38,8 @@ CONFIRMATIONS = ("confirmation", "confirmation_again")
 
 def confirmed_by_hand(user: User, usual: UsualWait | None) -> Message:
     """The same where staff confirmed the address: also how to choose a password."""
-    return _to(user, "confirmed_by_hand", usual_wait=usual, link=links.absolute("pages.forgot"))
+    link = links.absolute("pages.forgot")
+    return _to_applicant(user, "confirmed_by_hand", usual_wait=usual, link=link)
 
 
 def already_registered(user: User) -> Message:
@@ -70,7 +71,7 @@ def waiting(user: User, usual: UsualWait | None) -> Message:
     """Tell somebody that their address is confirmed, that staff look at the request now, and
     how long that usually takes, where it is known.
     """
-    return _to(user, "waiting", usual_wait=usual, link=links.absolute("pages.status"))
+    return _about_status(user, "waiting", usual_wait=usual)
 
 
 def welcome(user: User, level: AccessLevel | None = None) -> Message:
@@ -79,7 +80,7 @@ def welcome(user: User, level: AccessLevel | None = None) -> Message:
     It names the level that they have, or the one that they are about to get.
     """
     level = level or user.access_level
-    return _to(
+    return _to_applicant(
         user,
         "welcome",
         username=unlinked(user.username or ""),
@@ -90,12 +91,23 @@ def welcome(user: User, level: AccessLevel | None = None) -> Message:
 
 def rejected(user: User, reason: str) -> Message:
     """Tell somebody that staff did not approve their request, and why."""
-    return _to(user, "rejected", reason=reason, link=links.absolute("pages.status"))
+    return _about_status(user, "rejected", reason=reason)
 
 
 def question(user: User, text: str) -> Message:
     """Put a question of the staff to somebody whose registration they review."""
-    return _to(user, "question", text=text, link=links.absolute("pages.status"))
+    return _about_status(user, "question", text=text)
+
+
+STATUS_CODE = "status_code"
+"""The kind of mail that brings a code to the status page."""
+
+
+def status_code(user: User, code: str) -> Message:
+    """Mail an applicant the code that proves that it is they who withdraw or move."""
+    minutes = settings.current().registration.code_within_minutes
+    lasts = timedelta(minutes=minutes)
+    return _to(user, STATUS_CODE, expires_at=clock.now() + lasts, code=code, code_minutes=minutes)
 
 
 def access_changed(user: User, before: str, after: str) -> Message:
@@ -237,7 +249,19 @@ def _confirmation(user: User, kind: str, code: str) -> Message:
         code_minutes=registration.code_within_minutes,
         code_link=links.absolute("pages.confirm_code"),
         not_me_link=links.not_me(user, ticket=ticket),
+        status_link=links.status(user, ticket=ticket),
     )
+
+
+def _about_status(user: User, kind: str, **context: Any) -> Message:
+    """A mail whose one action is a look at the status page."""
+    ticket = links.new_ticket()
+    return _to(user, kind, ticket=ticket, link=links.status(user, ticket=ticket), **context)
+
+
+def _to_applicant(user: User, kind: str, **context: Any) -> Message:
+    """A mail with another action, which names the status page besides."""
+    return _to(user, kind, status_link=links.status(user), **context)
 
 
 def _to(user: User, kind: str, *, to: str = "", **context: Any) -> Message:

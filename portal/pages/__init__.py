@@ -19,15 +19,19 @@ def init_app(app: Flask) -> None:
         home,
         language,
         mailbox,
+        new_address,
+        proof,
         registration,
         setup,
         shell,
         status,
+        withdrawal,
     )
 
     shell.init_app(app)
     errors.init_app(app)
-    assert all((account, confirmation, credentials, home, registration, setup, status))
+    assert all((account, confirmation, credentials, home, registration, setup))
+    assert all((status, new_address, proof, withdrawal))
     app.register_blueprint(pages)
     app.register_blueprint(language.blueprint)
     app.register_blueprint(appearance.blueprint)

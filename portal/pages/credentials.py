@@ -21,7 +21,7 @@ from wtforms import PasswordField, ValidationError
 from portal import links
 from portal.accounts import credentials, usernames
 from portal.accounts.passwords import Personal
-from portal.accounts.user import User
+from portal.accounts.user import Status, User
 from portal.database import locked, transaction
 from portal.errors import StepRefused
 from portal.links import LinkState
@@ -207,11 +207,13 @@ def confirm_email_change(token: str) -> ResponseReturnValue:
         else:
             _stay_signed_in(user)
             flash(_("Your new e-mail address is confirmed."), "success")
-            return redirect(url_for("pages.account"), 303)
+            waits = user.status is not Status.APPROVED
+            return redirect(url_for("pages.status" if waits else "pages.account"), 303)
     return render_template(
         "pages/confirm_email_change.html",
         state=state,
         new_email=reading.email,
+        ask_again=url_for("pages.change_email" if me().approved_at else "pages.new_address"),
         form=form,
     ), 200 if state == "ready" else 400
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flask import flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -17,9 +17,8 @@ from portal.accounts.user import Status, User
 from portal.database import transaction
 from portal.desk import question, waits
 from portal.errors import StepRefused
-from portal.pages import pages
-from portal.pages.doors import me, me_locked
-from portal.security import limits
+from portal.mail import opening
+from portal.pages.applicant import Applicant, applicants_page
 from portal.security.forms import PlainText, PortalForm, reason_field, trimmed
 
 
@@ -52,54 +51,62 @@ class AnswerForm(PortalForm):
     )
 
 
-@pages.route("/status", methods=["GET", "POST"])
-@limits.by_account
-def status() -> ResponseReturnValue:
+@applicants_page("", methods=["GET", "POST"])
+def status(applicant: Applicant) -> ResponseReturnValue:
     """Show the steps done and missing; take a better reason while it is undecided."""
-    form = ReasonForm(data={"reason": me().reason})
+    form = ReasonForm(data={"reason": applicant.user.reason})
     if form.validate_on_submit():
         try:
             with transaction():
-                approval.edit_reason(me_locked(), reason=form.reason.data or "")
+                approval.edit_reason(applicant.locked(), reason=form.reason.data or "")
         except StepRefused as refused:
             form.refuse(refused)
         else:
             flash(_("Your reason is saved. The staff will read it."), "success")
-            return redirect(url_for("pages.status"), 303)
-    return _page(form, AnswerForm(formdata=None))
+            return redirect(applicant.url("status"), 303)
+    return _page(applicant, form, AnswerForm(formdata=None))
 
 
-@pages.post("/status/answer")
-@limits.by_account
-def answer() -> ResponseReturnValue:
+@applicants_page("/answer", methods=["POST"])
+def answer(applicant: Applicant) -> ResponseReturnValue:
     """Take the answer to a question of the staff, and put the registration before them again."""
     form = AnswerForm()
     if form.validate_on_submit():
         try:
             with transaction():
-                question.answer(me_locked(), text=form.answer.data or "")
+                user = applicant.locked()
+                question.answer(user, text=form.answer.data or "")
+                opening.mark_newest_used(user.id, ("question",))
         except StepRefused as refused:
             form.refuse(refused)
         else:
             flash(_("Your answer is on its way to the staff."), "success")
-            return redirect(url_for("pages.status"), 303)
-    return _page(ReasonForm(formdata=None, data={"reason": me().reason}), form)
+            return redirect(applicant.url("status"), 303)
+    reason_form = ReasonForm(formdata=None, data={"reason": applicant.user.reason})
+    return _page(applicant, reason_form, form)
 
 
-def _page(reason_form: ReasonForm, answer_form: AnswerForm) -> ResponseReturnValue:
-    user = me()
-    asked = question.latest(user) if user.status is Status.PENDING else None
+def _page(
+    applicant: Applicant, reason_form: ReasonForm, answer_form: AnswerForm
+) -> ResponseReturnValue:
+    user = applicant.user
     usual = waits.usual_wait() if user.status is Status.PENDING else None
+    waits_long = bool(usual and user.review and user.review.has_waited > usual.p90)
+    asked = question.questions_of(user)
+    is_open = bool(asked) and user.status is Status.PENDING and asked[0].answered_at is None
     page = render_template(
         "pages/status.html",
+        applicant=applicant,
+        by_link=applicant.came_by_link,
         user=user,
         steps=milestones(user),
         form=answer_form if answer_form.errors else reason_form,
         reason_form=reason_form,
         answer_form=answer_form,
-        asked=asked,
+        open_question=asked[0] if is_open else None,
+        exchange=asked[1:] if is_open else asked,
         usual_wait=usual,
-        waits_long=bool(usual and user.review and user.review.has_waited > usual.p90),
+        waits_long=waits_long,
     )
     return page, 400 if reason_form.errors or answer_form.errors else 200
 
@@ -108,15 +115,23 @@ def milestones(user: User) -> list[Milestone]:
     """The three steps of a registration, and how far this one got."""
     rejected = user.status is Status.REJECTED
     decided = user.rejected_at if rejected else user.approved_at
-    waiting = "stopped" if rejected else ("done" if decided else "current")
+    confirmed = "done" if user.confirmed_at else "current"
+    waiting = "done" if decided else ("current" if user.confirmed_at else "todo")
     return [
         Milestone("registered", _l("You registered"), user.registered_at, "done"),
-        Milestone("confirmed", _l("You confirmed your address"), user.confirmed_at, "done"),
+        Milestone(
+            "confirmed",
+            _l("You confirmed your address")
+            if user.confirmed_at
+            else _l("You confirm your address"),
+            user.confirmed_at,
+            "todo" if rejected and not user.confirmed_at else confirmed,
+        ),
         Milestone(
             "decided",
             _l("We decided not to let you in") if rejected else _l("We review your registration"),
             decided,
-            waiting,
+            "stopped" if rejected else waiting,
         ),
         Milestone("access", _l("You get access"), None, "done" if user.approved_at else "todo"),
     ]

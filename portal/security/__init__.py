@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_security import Security
+from flask_security.core import _get_serializer
 from flask_wtf.csrf import CSRFProtect
 
 from portal.security import (
@@ -43,6 +44,8 @@ def init_app(app: Flask) -> None:
         password_util_cls=PortalPasswordUtil,
     )
     security.want_json(lambda _request: False)
+    # One purpose more for Flask-Security's signed links; see `links.status`.
+    security.status_serializer = _get_serializer(app, "status")  # type: ignore[attr-defined]
     sessions.init_app(app)
     known_devices.init_app(app)
     limits.init_app(app)

@@ -61,6 +61,7 @@ def _flask_security(ours: settings.Settings) -> dict[str, object]:
         "DEPRECATED_HASHING_SCHEMES": [],
         "PASSWORD_NORMALIZE_FORM": "NFKC",
         "PASSWORD_LENGTH_MIN": ours.passwords.minimum_length,
+        "STATUS_SALT": "status-salt",
         "REGISTERABLE": False,
         "CONFIRMABLE": False,
         "RECOVERABLE": False,

@@ -22,6 +22,11 @@ TOKEN_ENDPOINTS = frozenset(
         "pages.reset",
         "pages.confirm_email_change",
         "pages.setup",
+        "pages.status_by_link",
+        "pages.answer_by_link",
+        "pages.proof_code_by_link",
+        "pages.new_address_by_link",
+        "pages.withdrawal_by_link",
     }
 )
 
@@ -48,6 +53,8 @@ def init_app(app: Flask) -> None:
             response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", policy)
         token_page = request.endpoint in TOKEN_ENDPOINTS
+        if token_page:
+            response.headers["X-Robots-Tag"] = "noindex, nofollow"
         response.headers.setdefault(
             "Referrer-Policy", "no-referrer" if token_page else "same-origin"
         )

@@ -15,7 +15,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 
-from portal import settings
+from portal import links, settings
 from portal.accounts import canonical, credentials
 from portal.security import known_devices, sign_in
 
@@ -50,9 +50,20 @@ def init_app(app: Flask) -> None:
 
 def by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Limit POSTs from one client address by the setting `limits.<name>_address`."""
+    return _by_address(name, ["POST"])
+
+
+def looks_by_address(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same where looking at a page is limited as well."""
+    return _by_address(name, ["GET", "HEAD", "POST"])
+
+
+def _by_address(
+    name: str, methods: list[str]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return limiter.shared_limit(
         lambda: str(getattr(settings.current().limits, f"{name}_address")),
-        methods=["POST"],
+        methods=methods,
         scope=name,
     )
 
@@ -92,6 +103,27 @@ def by_account(view: Callable[..., Any]) -> Callable[..., Any]:
     )(view)
 
 
+def by_linked_account(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for the person behind a status link, together with what they do signed in."""
+    return limiter.shared_limit(
+        lambda: settings.current().limits.change_account,
+        key_func=_linked_account,
+        methods=["POST"],
+        scope="own-account",
+    )(view)
+
+
+def proof_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Limit wrong passwords and codes for one registration, by its link or signed in."""
+    return limiter.shared_limit(
+        lambda: settings.current().limits.code_account,
+        key_func=_linked_account,
+        methods=["POST"],
+        scope="proof-account",
+        deduct_when=lambda response: not _succeeded(response),
+    )(view)
+
+
 def sign_in_by_address(view: Callable[..., Any]) -> Callable[..., Any]:
     """Limit sign-ins from one client address."""
     return by_address("sign_in")(view)
@@ -128,6 +160,14 @@ def seconds_left() -> int:
     """Seconds until the limit that was just hit lets the next attempt through."""
     hit = limiter.current_limit
     return max(1, math.ceil(hit.reset_at - time.time())) if hit else 60
+
+
+def _linked_account() -> str:
+    """Whose registration a page is about; whoever asks, where its link is none."""
+    token = (request.view_args or {}).get("token")
+    user = links.read_status(token).user if token else current_user
+    user_id = getattr(user, "id", None)
+    return network() if user_id is None else f"account-{user_id}"
 
 
 def _succeeded(response: Response) -> bool:

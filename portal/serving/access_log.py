@@ -10,7 +10,10 @@ from gunicorn.glogging import Logger
 FORMAT = '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(B)s bytes %(M)s ms'
 
 # What follows these is a token: whoever reads the log could use the link.
-_TOKEN = re.compile(r"(/(?:confirm|reset|change-email|setup)/)(?!(?:code|done|sent)/?$)[^/]+")
+_TOKEN = re.compile(
+    r"(/(?:confirm|reset|change-email|setup|status)/)"
+    r"(?!(?:address|answer|code|done|sent|withdrawal)/?$)[^/]+"
+)
 # A line break or an escape sequence in a path would forge a line or colour the terminal.
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 

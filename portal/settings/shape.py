@@ -129,6 +129,7 @@ class Limits:
     sign_in_account_anywhere: str = limit("100 per hour")
     registration_address: str = limit("20 per minute")
     resend_address: str = limit("20 per minute")
+    status_address: str = limit("60 per minute")
     code_account: str = limit("20 per hour")
     reset_address: str = limit("20 per minute")
     change_account: str = limit("10 per 10 minutes")

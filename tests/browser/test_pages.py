@@ -121,7 +121,7 @@ def _chosen(world: World) -> list[tuple[User, list[str]]]:
     assert waiting is not None
     assert staff is not None
     return [
-        (waiting, ["/status"]),
+        (waiting, ["/status", "/status/withdrawal"]),
         (
             staff,
             [

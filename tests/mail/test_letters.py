@@ -38,12 +38,14 @@ LETTERS = Path(__file__).parent / "letters"
 LANGUAGES = ("en", "de", "es", "ar")
 HOME = "https://portal.example.org"
 BLANKS = "\u034f\u200c\u00a0 \n"  # after the preheader
-WITHOUT_ACTION = {"suspended", "erased", "address_changed"}
+WITHOUT_ACTION = {"suspended", "erased", "address_changed", "status_code"}
+# Where else a letter leads, besides its action: to the status page; and for the code and "not me".
+BESIDES = {"welcome": 1, "confirmed_by_hand": 1, **dict.fromkeys(messages.CONFIRMATIONS, 3)}
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 USUAL = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
 
 # Links that differ each time, because they are signed.
-_TOKEN = re.compile(r"(/confirm/(?!code)|/reset/|/change-email/|[?&]draft=)[^\s\"</]+")
+_TOKEN = re.compile(r"(/confirm/(?!code)|/reset/|/change-email/|/status/|[?&]draft=)[^\s\"</]+")
 
 
 def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
@@ -65,6 +67,7 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "welcome": lambda: messages.welcome(user),
         "rejected": lambda: messages.rejected(user, reason),
         "question": lambda: messages.question(user, "Which team do you work with?"),
+        "status_code": lambda: messages.status_code(user, "123456"),
         "access_changed": lambda: messages.access_changed(user, "standard", "extended"),
         "suspended": lambda: messages.suspended(user, reason),
         "reinstated": lambda: messages.reinstated(user),
@@ -162,7 +165,7 @@ def test_a_letter_asks_for_one_thing_by_a_button_and_by_a_plain_link(
         else:
             button, plain, *besides = links
             assert button == plain
-            assert len(besides) == (2 if name in messages.CONFIRMATIONS else 0), name
+            assert len(besides) == BESIDES.get(name, 0), name
             assert f"\n{button}\n" in message.text, name
         assert f"\n{HOME}\n" in message.text
 

@@ -99,7 +99,7 @@ def test_pages_whose_address_is_a_secret_send_no_referrer_and_load_nothing_from_
     site = Site.furnished(app, people)
     member = people.user(approved=True)
     token_pages = [rule for rule in site.rules("GET") if "token" in rule.arguments]
-    assert len(token_pages) == 5
+    assert len(token_pages) == 8
 
     for rule in token_pages:
         assert browser.get(site.address(rule)).headers["Referrer-Policy"] == "no-referrer", rule

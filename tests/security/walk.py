@@ -35,7 +35,7 @@ class Site:
     def furnished(cls, app: Flask, people: People) -> Site:
         """Something behind every address, so that none is empty-handed when it is asked for."""
         applicant, member = people.user(), people.user(approved=True)
-        people.user(confirmed=True)
+        waiting = people.user(confirmed=True)
         people.user(rejected="No room")
         people.user(suspended=True)
         with transaction():
@@ -61,6 +61,12 @@ class Site:
             "pages.not_me": links.not_me(applicant, ticket=_ticket_of(applicant)),
             "pages.reset": links.password_reset(member),
             "pages.confirm_email_change": links.change_of_address(member, "moved@example.org"),
+            **{
+                f"pages.{page}_by_link": links.absolute(
+                    f"pages.{page}_by_link", token=links.status(waiting).rpartition("/")[2]
+                )
+                for page in ("status", "answer", "proof_code", "new_address", "withdrawal")
+            },
             "pages.setup": links.absolute("pages.setup", token=invitation),
         }
         return site

@@ -1,0 +1,40 @@
+"""Withdrawal: an applicant takes their registration back, and what is known of them goes (B1)."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+
+from portal import audit
+from portal.accounts.erasure import erase
+from portal.accounts.user import Status, User
+from portal.audit import Action
+from portal.errors import StepRefused
+
+
+def withdraw(user: User) -> None:
+    """Take a registration back, and erase the account for good. Again changes nothing.
+
+    Whoever was rejected has nothing to take back, and erases what is known of them.
+
+    Raises:
+        StepRefused: the account is approved or suspended: then it is for the staff to erase.
+    """
+    if user.status is Status.ERASED:
+        return
+    must_be_withdrawable(user)
+
+    if user.status is not Status.REJECTED:
+        audit.record(Action.WITHDRAWN, about=user, by=user)
+    erase(user, by=user)
+
+
+def must_be_withdrawable(user: User) -> None:
+    """Refuse to withdraw.
+
+    Raises:
+        StepRefused: the account is approved or suspended.
+    """
+    if user.status not in (Status.UNCONFIRMED, Status.PENDING, Status.REJECTED):
+        raise StepRefused(
+            _l("This is a registration no more. Ask the staff to erase your account.")
+        )
