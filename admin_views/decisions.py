@@ -49,6 +49,7 @@ class Decisions(StaffView):
         back: str,
         as_seen: bool = False,
         only_show: bool = False,
+        onward: Callable[[], str] | None = None,
         **more: Any,
     ) -> ResponseReturnValue:
         """Show the page, or take the step on each and go back.
@@ -57,6 +58,7 @@ class Decisions(StaffView):
         nobody, and what was done stays done. Whoever is refused is listed, with the reason.
         With `as_seen`, nobody decides about one person from a page that shows what is no longer so.
         With `only_show`, the form was sent to be filled in further, and nothing is taken.
+        `onward` says where to go instead of back, once all is done.
         """
         if not ids:
             flash(_("Tick at least one row first."), "warning")
@@ -71,7 +73,7 @@ class Decisions(StaffView):
             if len(ids) > len(failures):
                 flash(done(len(ids) - len(failures)), "success")
             if not failures:
-                return back_to(back)
+                return back_to(onward() if onward else back)
         people = directory.named(list(failures) or ids) or abort(404)
         able, refused = _sorted_out(people, guard, failures)
         for user in able:

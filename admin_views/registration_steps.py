@@ -17,6 +17,7 @@ from wtforms.validators import InputRequired, Length
 from admin_views import parameters
 from admin_views.base import chosen, way_back
 from admin_views.decisions import MOST, Decisions
+from admin_views.onward import onward
 from portal.accounts import access, approval, confirmation
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import User
@@ -113,6 +114,7 @@ class RegistrationSteps(Decisions):
             ),
             back=self._back(),
             as_seen=True,
+            onward=onward(ids, self._back()),
         )
 
     @expose("/rejection", methods=["GET", "POST"])
@@ -135,6 +137,7 @@ class RegistrationSteps(Decisions):
             ),
             back=self._back(),
             as_seen=True,
+            onward=onward(ids, self._back()),
             only_show=_begin_from(texts, form.reason),
             texts=texts,
         )
@@ -154,6 +157,7 @@ class RegistrationSteps(Decisions):
             done=lambda _number: _("The question is on its way. The clock waits with it."),
             back=self._back(),
             as_seen=True,
+            onward=onward(ids, self._back()),
             only_show=_begin_from(texts, form.question),
             texts=texts,
         )

@@ -6,13 +6,14 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, render_template, request
 from flask_admin import expose
 from flask_babel import gettext as _
 
-from admin_views import parameters, timeline
+from admin_views import filters, parameters, timeline
 from admin_views.account import UNDECIDED, open_steps
-from admin_views.base import ID, way_back
+from admin_views.base import ID
+from admin_views.onward import list_url, neighbours, review_url
 from admin_views.registration_steps import (
     ApprovalForm,
     QuestionForm,
@@ -28,6 +29,7 @@ from portal.desk.review import Review
 from portal.desk.standard_text import Purpose
 from portal.mail import messages
 from portal.mail.preview import preview
+from portal.pages.doors import me
 
 # Nothing runs, nothing is fetched, nothing is sent, and no link leads anywhere.
 LETTER_POLICY = (
@@ -68,7 +70,10 @@ class Reviews(RegistrationSteps):
             events=timeline.of(user),
             decisions=decision.decisions_of(user),
             forms_of=_forms(user),
-            back=way_back(url_for(".index")),
+            back=list_url(filters.kept()),
+            neighbours=neighbours(user),
+            undoable=[each for each in decision.undoable(by=me()) if each.user_id != user.id],
+            address_of=lambda user_id: review_url(user_id, filters.kept()),
         )
 
     @expose(f"/{ID.format('user_id')}/letter", methods=["GET", "POST"])

@@ -13,7 +13,7 @@ from portal.accounts.approval import reject
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, transaction
-from portal.desk import question, review, standard_text
+from portal.desk import claim, question, review, standard_text
 from portal.desk.standard_text import Purpose
 from portal.mail import outbox
 from tests.admin_views.panel import a_busy_portal, entries, everything, words
@@ -292,3 +292,100 @@ def test_it_asks_the_database_a_bounded_number_of_questions(
         browser.get(page_of(ada))
 
     assert len(asked) <= 22, "\n".join(asked)
+
+
+@pytest.fixture
+def three(a_user) -> list[User]:
+    """Three who wait, the longest waiting first; the second is of another domain."""
+    made = []
+    start = clock.now() - timedelta(days=3)
+    for number, address in enumerate(("a@one.org", "b@two.org", "c@one.org")):
+        with clock.at(start + timedelta(hours=number)):
+            made.append(a_user(full_name=f"Person {address}", email=address, confirmed=True))
+    return made
+
+
+def approve_on(page: str, browser) -> object:
+    """Approve on the page of a registration, as its form does. Where that leads."""
+    sent = sent_by_the_page(browser.get(page).text, "approval")
+    sent["back"] = sent["back"].replace("&amp;", "&")
+    return browser.post(
+        "/admin/registrations/approval", data={**sent, "level": str(level("guest").id)}
+    )
+
+
+def test_after_a_decision_the_next_one_comes_up_with_a_way_to_undo(three, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    answer = approve_on(page_of(three[0]), browser)
+
+    assert (answer.status_code, answer.location) == (303, page_of(three[1]))
+    page = browser.get(answer.location).text
+    undone = sent_by_the_page(page, "undo")
+    assert undone["ids"] == str(three[0].id)
+    answer = browser.post("/admin/registrations/undo", data=undone)
+    assert answer.location == page_of(three[0])
+    assert db.session.get_one(User, three[0].id).status is Status.PENDING
+
+
+def test_the_next_one_is_within_the_filters_of_the_page(three, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    answer = approve_on(page_of(three[0]) + "?domain=one.org&cols=marks", browser)
+
+    assert answer.location == page_of(three[2]) + "?domain=one.org&cols=marks"
+
+
+def test_one_goes_on_where_one_is_and_in_the_end_begins_anew(three, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    assert approve_on(page_of(three[1]), browser).location == page_of(three[2])
+    assert approve_on(page_of(three[2]), browser).location == page_of(three[0])
+
+
+def test_after_the_last_one_the_list_says_so(three, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    answer = approve_on(page_of(three[1]) + "?domain=two.org", browser)
+
+    assert answer.location == "/admin/registrations/?domain=two.org"
+    assert "That was the last one here." in words(browser.get(answer.location))
+
+
+def test_whom_a_colleague_looks_at_comes_later(three, reviewer, manager, signed_in):
+    browser = signed_in(reviewer)
+    with transaction():
+        claim.claim(db.session.merge(three[1]), by=manager)
+
+    assert approve_on(page_of(three[0]), browser).location == page_of(three[2])
+    assert approve_on(page_of(three[2]), browser).location == page_of(three[1])
+
+
+def test_links_lead_to_those_before_and_after(three, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    page = browser.get(page_of(three[1]) + "?q=person").text
+
+    assert f'rel="prev" href="{page_of(three[0])}?q=person"' in page
+    assert f'rel="next" href="{page_of(three[2])}?q=person"' in page
+    assert 'rel="prev"' not in browser.get(page_of(three[0])).text
+
+
+def test_what_a_list_of_others_leads_to_goes_back_to_it(a_user, reviewer, signed_in):
+    una = a_user(full_name="Una")
+    browser = signed_in(reviewer)
+    page = browser.get(page_of(una) + "?tab=unconfirmed").text
+    sent = sent_by_the_page(page, "rejection") | {"quiet": "y"}
+
+    answer = browser.post("/admin/registrations/rejection", data=sent)
+
+    assert answer.location == "/admin/registrations/?tab=unconfirmed"
+
+
+def test_nothing_is_decided_from_filters_that_mean_nothing(ada, reviewer, signed_in):
+    browser = signed_in(reviewer)
+    sent = sent_by_the_page(browser.get(page_of(ada)).text, "approval")
+    sent |= {"back": page_of(ada) + "?mark=nonsense", "level": str(level("guest").id)}
+
+    assert browser.post("/admin/registrations/approval", data=sent).status_code == 404
+    assert db.session.get_one(User, ada.id).status is Status.PENDING
