@@ -120,7 +120,7 @@ def page(
         per_page=per_page,
         keys_of=lambda user: user if tab is Tab.UNCONFIRMED else user.review,
     )
-    return keyset.page(_found(tab, filters).options(*_PEOPLE))
+    return keyset.page(_found(tab, filters).options(*_of_people()))
 
 
 def decided(
@@ -132,7 +132,7 @@ def decided(
     """
     keyset = Keyset(Decision.at, Decision.id, descending=True, cursor=cursor, per_page=per_page)
     query = _found(Tab.DECIDED, filters).options(
-        contains_eager(Decision.user).options(*_PEOPLE),
+        contains_eager(Decision.user).options(*_of_people()),
         joinedload(Decision.by).options(lazyload("*")),
         joinedload(Decision.level),
     )
@@ -187,12 +187,16 @@ def waiting_since() -> datetime | None:
     )
 
 
-# What lists show of a person, and what they have no use for.
-_PEOPLE: Sequence[Any] = (
-    contains_eager(User.review).joinedload(Review.wished_level),
-    lazyload(User.roles),
-    lazyload(User.access_level),
-)
+def _of_people() -> Sequence[Any]:
+    """What lists show of a person, and what they have no use for.
+
+    Made when it is asked for: at import not every table is known yet.
+    """
+    return (
+        contains_eager(User.review).joinedload(Review.wished_level),
+        lazyload(User.roles),
+        lazyload(User.access_level),
+    )
 
 
 def _standing(tab: Tab) -> Select[Any]:
