@@ -1,4 +1,4 @@
-"""Onward: from one registration to the next, within the filters that the address of both carries."""
+"""Onward: from one registration to the next, within the filters that both addresses carry."""
 
 from __future__ import annotations
 

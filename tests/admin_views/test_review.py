@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -17,6 +18,7 @@ from portal.desk import claim, question, review, standard_text
 from portal.desk.standard_text import Purpose
 from portal.mail import outbox
 from tests.admin_views.panel import a_busy_portal, entries, everything, words
+from tests.conftest import Browser
 from tests.people import level
 
 REASON = "I work in the archive and read old letters there"
@@ -305,7 +307,7 @@ def three(a_user) -> list[User]:
     return made
 
 
-def approve_on(page: str, browser) -> object:
+def approve_on(page: str, browser: Browser) -> Any:
     """Approve on the page of a registration, as its form does. Where that leads."""
     sent = sent_by_the_page(browser.get(page).text, "approval")
     sent["back"] = sent["back"].replace("&amp;", "&")
