@@ -103,6 +103,42 @@ def correct(user: User, *, full_name: str, username: str, reason: str) -> None:
     traces.follow_words(user)
 
 
+def correct_address(user: User | None, *, email: str) -> None:
+    """Move a registration that nobody confirmed to the address that was meant.
+
+    Whatever is found, exactly one mail is posted, as `register` does it. Nothing moves where
+
+    - there is no such registration, or it is confirmed by now;
+    - somebody registered with the old address once more: it may be the owner of the address,
+      and then the registration is theirs;
+    - the new address has an owner already, who is told, or one who wants no such mail.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: at the flush, when somebody registered with the address
+            at the same moment.
+    """
+    owner, is_silenced = _owner_of_address(email), silence.is_silenced(email)
+    is_open = user is not None and user.status is Status.UNCONFIRMED and user.password is not None
+    if user is None or not is_open or (is_silenced and owner is None):
+        confirmation.post_link(None)
+        return
+    if owner is not None and owner.id == user.id:
+        confirmation.ask_for_link(user)
+        return
+    if owner is not None:
+        _register_again(owner)
+        return
+
+    outbox.forget(user)  # what still waits to go to the wrong address
+    user.email = email
+    user.confirmation_mailed_at = clock.now()
+    audit.record(Action.ADDRESS_CORRECTED, about=user, by=user)
+    db.session.flush()
+    traces.follow_address(user)
+    review.of(user).change()
+    confirmation.post_link(user)
+
+
 def _lay_on_the_desk(user: User, application: Application) -> None:
     desk = review.of(user)
     desk.wished_level_id = application.wished_level_id

@@ -13,6 +13,7 @@ def init_app(app: Flask) -> None:
         account,
         appearance,
         confirmation,
+        correction,
         credentials,
         errors,
         health,
@@ -30,7 +31,7 @@ def init_app(app: Flask) -> None:
 
     shell.init_app(app)
     errors.init_app(app)
-    assert all((account, confirmation, credentials, home, registration, setup))
+    assert all((account, confirmation, correction, credentials, home, registration, setup))
     assert all((status, new_address, proof, withdrawal))
     app.register_blueprint(pages)
     app.register_blueprint(language.blueprint)

@@ -45,6 +45,7 @@ def new_address(applicant: Applicant) -> ResponseReturnValue:
         applicant=applicant,
         by_link=applicant.came_by_link,
         is_movable=user.status in MOVABLE,
+        is_unconfirmed=user.status is Status.UNCONFIRMED,
         form=form,
     )
     return page, 400 if form.errors else 200

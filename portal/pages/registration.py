@@ -106,6 +106,7 @@ def registered() -> ResponseReturnValue:
     return render_template(
         "pages/check_mail.html",
         email=session.get(MAILED_TO),
+        registered_here=REGISTERED_HERE in session,
         works_until=clock.now() + timedelta(hours=ours.registration.confirm_within_hours),
         code_form=CodeForm(data={"email": session.get(MAILED_TO)}),
         code_minutes=ours.registration.code_within_minutes,

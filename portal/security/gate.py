@@ -64,6 +64,7 @@ RULES: dict[str, Rule] = {
     "pages.terms": EVERYONE,
     "pages.register": EVERYONE,
     "pages.registered": EVERYONE,
+    "pages.correct_address": EVERYONE,
     "pages.resend_confirmation": EVERYONE,
     "pages.confirm": EVERYONE,
     "pages.confirm_code": EVERYONE,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, request, session
 from flask.wrappers import Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -18,6 +18,7 @@ from flask_login import current_user
 from portal import links, settings
 from portal.accounts import canonical, credentials
 from portal.security import known_devices, sign_in
+from portal.security.sessions import REGISTERED_HERE
 
 
 def network() -> str:
@@ -100,6 +101,17 @@ def by_account(view: Callable[..., Any]) -> Callable[..., Any]:
         key_func=lambda: f"account-{getattr(current_user, 'id', 'none')}",
         methods=["POST"],
         scope="own-account",
+    )(view)
+
+
+def by_registration(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for what this browser registered, whether that came to be an account or not."""
+    return limiter.shared_limit(
+        lambda: settings.current().limits.change_account,
+        key_func=lambda: _digest(session.get(REGISTERED_HERE, "")),
+        methods=["POST"],
+        scope="own-registration",
+        exempt_when=lambda: REGISTERED_HERE not in session,
     )(view)
 
 

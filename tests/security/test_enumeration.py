@@ -236,3 +236,29 @@ def test_no_mail_server_is_asked_while_somebody_waits_for_a_page(app, browser, a
     assert browser.submit("/register", **filled_in.registration()).status_code == 303
     assert browser.submit("/reset", email="eve@example.org").status_code == 303
     assert browser.submit("/confirm", email="ada@example.org").status_code == 303
+
+
+@pytest.mark.parametrize("which", ["the old address", "the new one"])
+@time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False)
+def test_a_correction_answers_alike_with_alike_work_whoever_is_known(
+    which, new_browser, meter, people
+):
+    """Somebody registers with Ada's address and moves on, or moves to it."""
+    old, new = "ada@example.org", "other@example.org"
+    if which == "the new one":
+        old, new = new, old
+
+    def correct(kind):
+        clear()
+        make(kind, people.user)
+        browser = new_browser()
+        browser.submit("/register", **filled_in.registration(username="somebody", email=old))
+        data = {"csrf_token": browser.token("/register/address"), "email": new}
+        answer, work = meter.of(lambda: browser.post("/register/address", data=data))
+        following = masked(browser.get(answer.headers["Location"]))
+        return work.hashes, work.commits, work.mails, masked(answer), following
+
+    stranger = correct("unknown")
+
+    for kind in KINDS:
+        assert correct(kind) == stranger, kind

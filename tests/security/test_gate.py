@@ -31,6 +31,7 @@ AUDIENCE: dict[str, set[str]] = {
             "pages.terms",
             "pages.register",
             "pages.registered",
+            "pages.correct_address",
             "pages.resend_confirmation",
             "pages.confirm",
             "pages.confirm_code",
