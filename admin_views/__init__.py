@@ -17,6 +17,7 @@ from admin_views.registrations import Registrations
 from admin_views.roles import Roles
 from admin_views.texts import Texts
 from admin_views.theme import PortalTheme
+from admin_views.workplace import MyWorkplace
 from portal import i18n
 
 
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
         Texts(),
         OutgoingMail(),
         AuditTrail(),
+        MyWorkplace(),
     )
     for words in (
         wording.action_label,

@@ -79,7 +79,7 @@ class StaffView(BaseView):
 
     def _menu(self) -> list[MenuItem]:
         assert self.admin is not None
-        waits = waiting.counts(me(), *_BADGES)
+        waits = waiting.counts(*_BADGES, whom=me())
         return [
             MenuItem(
                 item.name,

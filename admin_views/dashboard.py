@@ -36,7 +36,7 @@ class Dashboard(StaffView):
         return self.render(
             "admin/dashboard.html",
             counts=directory.counts_by_status(),
-            waits=waiting.counts(me(), *Waiting),
+            waits=waiting.counts(*Waiting, whom=me()),
             Waiting=Waiting,
             overdue_hours=waiting.overdue_hours(),
             mentions=notifications.unseen(me(), NEWEST),

@@ -146,6 +146,11 @@ _LABELS = {
     "deed": _l("Step"),
     "people": _l("People"),
     "bulk": _l("Number of the step on many"),
+    "notice": _l("How you are told"),
+    "digest_hour": _l("Hour of the daily mail"),
+    "quiet_from": _l("Quiet from"),
+    "quiet_until": _l("Quiet until"),
+    "single_keys": _l("Single letters as keys"),
 }
 
 _KINDS = {"agent": _l("Agent"), "app": _l("App")}
@@ -171,4 +176,6 @@ _MAILS = {
     "address_changed": _l("Your address was changed"),
     "username_changed": _l("Your username was changed"),
     "registrations_waiting": _l("Registrations wait for review"),
+    "registrations_overdue": _l("Registrations wait for too long"),
+    "digest": _l("What waits today"),
 }

@@ -1,4 +1,4 @@
-"""Notes: what colleagues tell each other about an account, and whom they mention (B6)."""
+"""Notes: what colleagues tell each other about an account, and whom they mention."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ class Waiting(StrEnum):
     MENTIONS = "mentions"
 
 
-def counts(whom: User, *kinds: Waiting) -> dict[Waiting, int]:
+def counts(*kinds: Waiting, whom: User | None = None) -> dict[Waiting, int]:
     """How much of each of these kinds waits, counted up to `COUNTED` + 1. One query.
 
-    Mentions are those of this member of staff; the rest waits for whoever comes first.
+    Mentions are those of one member of staff; the rest waits for whoever comes first.
     """
     columns = [
         select(func.count())
@@ -46,8 +46,9 @@ def overdue_hours() -> int:
     return settings.current().desk.overdue_after_hours
 
 
-def _waiting(kind: Waiting, whom: User) -> Select[Any]:
+def _waiting(kind: Waiting, whom: User | None) -> Select[Any]:
     if kind is Waiting.MENTIONS:
+        assert whom is not None, "nobody in particular is mentioned"
         return select(Notification.id).where(
             Notification.settled_at.is_(None), Notification.for_id == whom.id
         )

@@ -53,6 +53,7 @@ __all__ = [
     "time_there",
     "time_zone_menu",
     "without_catalogue",
+    "zone_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -132,6 +133,11 @@ def _locale_of_request() -> Locale:
 
 def _time_zone_of_viewer() -> BaseTzInfo:
     wanted = _preference("time_zone") if has_request_context() else None
+    return zone_of(wanted)
+
+
+def zone_of(wanted: str | None) -> BaseTzInfo:
+    """The time zone of somebody who wants this one; the site's for none and for an unknown one."""
     return zone_named(wanted) or zone_named(settings.current().site.time_zone) or pytz.utc
 
 
@@ -151,7 +157,7 @@ def mail_locale(language: str | None, time_zone: str | None = None) -> Iterator[
     unknown one, becomes the site's, never that of the person whose request this is.
     """
     site = settings.current().site
-    zone = zone_named(time_zone) or zone_named(site.time_zone) or pytz.utc
+    zone = zone_of(time_zone)
     with force_locale(locale_of(match(language, site.languages) or site.default_language)):
         viewer = g._flask_babel  # Flask-Babel forces a locale, but has nothing to force a zone
         before = getattr(viewer, "babel_tzinfo", None)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from portal.accounts import code, erasure, review_notice
+from portal.accounts import code, erasure
 from portal.database import transaction
-from portal.desk import bulk_asking, bulk_round
+from portal.desk import bulk_asking, bulk_round, notice
 from portal.jobs.stopping import stopping
 from portal.mail import delivery, mailbox, upkeep
 
@@ -30,9 +30,12 @@ def carry_on() -> None:
 
 
 def tell() -> None:
-    """Mail reviewers that registrations wait."""
-    with transaction():
-        review_notice.tell_reviewers()
+    """Mail staff what waits, as each of them likes to be told."""
+    for user_id in notice.due():
+        if stopping.is_set():
+            return
+        with transaction():
+            notice.tell(user_id)
 
 
 def purge() -> None:

@@ -87,6 +87,7 @@ PANEL: dict[str, Rule] = {
     "registrations": REVIEWERS,
     "accounts": REVIEWERS,
     "figures": REVIEWERS,
+    "workplace": REVIEWERS,
     "access_levels": MANAGERS,
     "agents": MANAGERS,
     "texts": MANAGERS,

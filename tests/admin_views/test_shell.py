@@ -89,7 +89,7 @@ def test_the_menu_says_how_many_wait(a_user, reviewer, signed_in):
 
 def test_the_menu_says_so_when_more_wait_than_are_counted(a_user, reviewer, signed_in, monkeypatch):
     a_user(confirmed=True)
-    monkeypatch.setattr(waiting, "counts", lambda _whom, *kinds: dict.fromkeys(kinds, 10_001))
+    monkeypatch.setattr(waiting, "counts", lambda *kinds, **_whom: dict.fromkeys(kinds, 10_001))
 
     assert "Registrations 10,000+ waiting" in words(signed_in(reviewer).get("/admin/accounts/"))
 

@@ -38,6 +38,7 @@ WEAKEST = {
     "accounts.notes": "reviewer",
     "accounts.note_removal": "reviewer",
     "accounts.mention": "reviewer",
+    "workplace.index": "reviewer",
     "accounts.access_level": "manager",
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",

@@ -1,4 +1,4 @@
-"""Notes: colleagues tell each other about an account, and whoever is mentioned is told (B6)."""
+"""Notes: colleagues tell each other about an account, and whoever is mentioned is told."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_mention_is_before_that_colleague_alone_until_they_have_seen_it(a_user
     write(ada, by, f"What do you think, @{grace.username}?")
 
     assert (mentioned(grace), mentioned(other), mentioned(by)) == ([ada.id], [], [])
-    assert waiting.counts(grace, Waiting.MENTIONS) == {Waiting.MENTIONS: 1}
+    assert waiting.counts(Waiting.MENTIONS, whom=grace) == {Waiting.MENTIONS: 1}
     assert notifications.unsettled(9) == []
     with transaction():
         notifications.see(ada, Kind.MENTION, grace)

@@ -221,7 +221,11 @@ def _letters(world: World) -> list[Any]:
         "address_change_asked": messages.address_change_asked(user, "zkq@example.org"),
         "address_changed": messages.address_changed(user, "zkq@example.org"),
         "username_changed": messages.username_changed(user, "zkq"),
-        "registrations_waiting": messages.registrations_waiting(user, 3, now),
+        "registrations_waiting": messages.registrations_waiting(user, 3, now, mentions=1),
+        "registrations_overdue": messages.registrations_overdue(
+            user, 2, after=timedelta(hours=48), ready=3, since=now
+        ),
+        "digest": messages.digest(user, ready=3, overdue=2, answered=1, mentions=1, since=now),
     }
     folders = ROOT / "templates" / "mail"
     assert set(written) == {path.name for path in folders.iterdir() if path.is_dir()}

@@ -20,6 +20,7 @@ from flask import Flask
 from portal import i18n
 from portal.accounts.user import User
 from portal.database import db, transaction
+from portal.desk import notice
 from portal.desk.waits import UsualWait
 from portal.mail import messages
 from portal.mail.message import Message
@@ -39,8 +40,14 @@ LANGUAGES = ("en", "de", "es", "ar")
 HOME = "https://portal.example.org"
 BLANKS = "\u034f\u200c\u00a0 \n"  # after the preheader
 WITHOUT_ACTION = {"suspended", "erased", "address_changed", "status_code"}
-# Where else a letter leads, besides its action: to the status page; and for the code and "not me".
-BESIDES = {"welcome": 1, "confirmed_by_hand": 1, **dict.fromkeys(messages.CONFIRMATIONS, 3)}
+# Where else a letter leads, besides its action: to the status page; for the code and "not me";
+# and to where staff choose how to be told.
+BESIDES = {
+    "welcome": 1,
+    "confirmed_by_hand": 1,
+    **dict.fromkeys(messages.CONFIRMATIONS, 3),
+    **dict.fromkeys(notice.LETTERS, 1),
+}
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 USUAL = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
 
@@ -79,7 +86,13 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "address_changed": lambda: messages.address_changed(user, "old@example.org"),
         "username_changed": lambda: messages.username_changed(user, "augusta"),
         "registrations_waiting": lambda: messages.registrations_waiting(
-            user, 3, NOON - timedelta(hours=20)
+            user, 3, NOON - timedelta(hours=20), mentions=1
+        ),
+        "registrations_overdue": lambda: messages.registrations_overdue(
+            user, 2, after=timedelta(hours=48), ready=5, since=NOON - timedelta(days=3)
+        ),
+        "digest": lambda: messages.digest(
+            user, ready=5, overdue=2, answered=1, mentions=2, since=NOON - timedelta(days=3)
         ),
     }
 

@@ -98,6 +98,7 @@ AUDIENCE: dict[str, set[str]] = {
             "accounts.notes",
             "accounts.note_removal",
             "accounts.mention",
+            "workplace.index",
         ],
         REVIEWERS,
     ),
