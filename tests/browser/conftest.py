@@ -22,6 +22,7 @@ from tests.conftest import a_site, make_settings
 from tests.people import PASSWORD, People
 from tests.world import World, world_of
 
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -55,8 +56,12 @@ class Window:
 
     def sign_in(self, user: User) -> None:
         """Sign in by the page."""
+        self.sign_in_as(str(user.username))
+
+    def sign_in_as(self, username: str) -> None:
+        """The same for whoever knows only the name."""
         self.open("/login")
-        self.page.get_by_label("Username or e-mail").fill(str(user.username))
+        self.page.get_by_label("Username or e-mail").fill(username)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.press("Sign in")
 
@@ -95,9 +100,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, one for all tests of this process."""
     executable = needs.chromium()
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
+        started = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield started
         started.close()
 
