@@ -165,6 +165,7 @@ _MAILS = {
     "welcome": _l("Your account is approved"),
     "rejected": _l("Your registration is rejected"),
     "question": _l("A question about your request for an account"),
+    "question_reminder": _l("A question is still open"),
     "access_changed": _l("Your access level has changed"),
     "suspended": _l("Your account is suspended"),
     "reinstated": _l("Your account is open again"),

@@ -120,8 +120,10 @@ def transaction(*, patience: timedelta | None = None) -> Iterator[None]:
         raise
 
 
-def locked(model: type[Row], identity: Any) -> Row | None:
+def locked(model: type[Row], identity: Any, *, patient: bool = True) -> Row | None:
     """The row with this primary key, as it is now, locked until the transaction ends.
+
+    Not patient, it is None where somebody else holds it: they do what has to be done.
 
     Others may still write rows that point to it (`key_share`): two members of staff who take
     steps on each other would else wait for each other's entry in the audit trail for ever.
@@ -132,7 +134,7 @@ def locked(model: type[Row], identity: Any) -> Row | None:
         model,
         identity,
         options=[lazyload("*")],
-        with_for_update={"of": model, "key_share": True},
+        with_for_update={"of": model, "key_share": True, "skip_locked": not patient},
         populate_existing=True,
     )
 

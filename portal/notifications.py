@@ -28,6 +28,7 @@ class Kind(StrEnum):
     ANSWER = "answer"
     MENTION = "mention"
     NOT_ME = "not_me"
+    UNANSWERED = "unanswered"
 
     @property
     def label(self) -> Any:
@@ -40,7 +41,11 @@ _LABELS = {
     Kind.ANSWER: _l("Answered a question"),
     Kind.MENTION: _l("A colleague mentions you"),
     Kind.NOT_ME: _l("Says that they did not register"),
+    Kind.UNANSWERED: _l("Did not answer in time"),
 }
+
+# What puts a registration before the staff, until they decide or ask; the newest is worth a mail.
+TO_DECIDE = (Kind.NEW_REGISTRATION, Kind.ANSWER, Kind.UNANSWERED)
 
 
 class Notification(Model):

@@ -169,6 +169,7 @@ def test_a_value_of_the_wrong_kind_is_refused_with_what_is_expected(
         ),
         ({"PORTAL_BIND": "0.0.0.0:8000"}, ["public_url", "PORTAL_PUBLIC_URL"]),
         ({"PORTAL_BIND": "8000"}, ["bind (in PORTAL_BIND)", "host:port"]),
+        ({"PORTAL_DESK_STALE_AFTER_DAYS": "3"}, ["desk.stale_after_days", "remind_after_days"]),
         ({"PORTAL_BIND": "localhost:99999"}, ["bind", "65535"]),
         ({"PORTAL_BIND": "::1:8000"}, ["bind", "host:port"]),
         ({"PORTAL_PUBLIC_URL": "portal.example.org"}, ["public_url", "https://"]),

@@ -16,7 +16,7 @@ from portal.desk.decision import Decision, Verdict
 from portal.desk.memory import Past
 from portal.errors import StepRefused, decided_by
 from portal.mail import messages
-from portal.notifications import Kind
+from portal.notifications import TO_DECIDE, Kind
 
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
@@ -173,7 +173,7 @@ def edit_reason(user: User, *, reason: str) -> None:
 
 def _clear_the_desk(user: User, *, by: User | None) -> None:
     question.close_open(user)
-    for kind in (Kind.NEW_REGISTRATION, Kind.ANSWER):
+    for kind in TO_DECIDE:
         notifications.settle(user, kind, by=by)
 
 

@@ -13,21 +13,19 @@ from portal import clock
 from portal.accounts.permissions import Permission
 from portal.accounts.roles import staff_with
 from portal.accounts.user import User
-from portal.database import db
+from portal.database import db, locked
 from portal.desk import queue, waiting, workplace
 from portal.desk.waiting import Waiting
 from portal.desk.workplace import Notice, Workplace
 from portal.mail import messages, outbox
 from portal.mail.mail import Mail, MailState
 from portal.mail.message import Message
-from portal.notifications import Kind, Notification
+from portal.notifications import TO_DECIDE, Notification
 
 PAUSE = timedelta(minutes=10)
 REMIND_EVERY = timedelta(days=1)
 LETTERS = ("registrations_waiting", "registrations_overdue", "digest")
 
-# What comes before all of the staff and is worth a mail; the rest can wait for the dashboard.
-_NEWS = (Kind.NEW_REGISTRATION, Kind.ANSWER)
 _AT_ALL = (Waiting.READY, Waiting.OVERDUE, Waiting.ANSWERED)
 
 
@@ -60,12 +58,7 @@ def tell(user_id: int) -> bool:
     Locked, so that of two workers one tells; the other one finds nobody, or nothing due. A
     mail that still waits for a server says what is no longer so: this one takes its place.
     """
-    user = db.session.scalars(
-        select(User)
-        .where(User.id == user_id)
-        .with_for_update(skip_locked=True, of=User)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    user = locked(User, user_id, patient=False)
     if user is None or not user.may(Permission.REVIEW):
         return False
     place, news = workplace.of(user), _news([user.id])[user.id]
@@ -115,7 +108,7 @@ def _news(ids: Sequence[int]) -> dict[int, News]:
     open_for_all = (Notification.settled_at.is_(None), Notification.for_id.is_(None))
     newest = db.session.scalar(
         select(Notification.raised_at)
-        .where(*open_for_all, Notification.kind.in_(_NEWS))
+        .where(*open_for_all, Notification.kind.in_(TO_DECIDE))
         .order_by(Notification.raised_at.desc())
         .limit(1)
     )

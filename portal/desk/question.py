@@ -17,7 +17,7 @@ from portal.database import Model, UtcDateTime, db, read_anew
 from portal.desk import review
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
-from portal.notifications import Kind
+from portal.notifications import TO_DECIDE, Kind
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -78,7 +78,8 @@ def ask(user: User, *, by: User | None, question: str) -> Question:
     read_anew(user, "open_questions")
     review.of(user).hand_to_applicant()
     audit.record(Action.ASKED, about=user, by=by)
-    notifications.settle(user, Kind.NEW_REGISTRATION, by=by)
+    for kind in TO_DECIDE:
+        notifications.settle(user, kind, by=by)
     outbox.post(messages.question(user, asked.text))
     return asked
 
@@ -118,8 +119,10 @@ def answer(user: User, *, text: str) -> Question:
     asked.answered_at = clock.now()
     read_anew(user, "open_questions")
     review.of(user).hand_to_staff()
+    review.of(user).change()
     audit.record(Action.ANSWERED, about=user, by=user)
-    notifications.settle(user, Kind.ANSWER, by=None)
+    for kind in (Kind.ANSWER, Kind.UNANSWERED):
+        notifications.settle(user, kind, by=None)
     notifications.raise_for(user, Kind.ANSWER)
     return asked
 

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 from portal.accounts import code, erasure
 from portal.database import transaction
-from portal.desk import bulk_asking, bulk_round, notice
+from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
 from portal.mail import delivery, mailbox, upkeep
 
 SWEEP_EVERY = timedelta(seconds=15)
 SWEEP_WITHIN = timedelta(seconds=20)
 ERASED_AT_ONCE = 100
+ATTENDED_AT_ONCE = 100
 
 
 def sweep() -> None:
@@ -38,6 +39,15 @@ def tell() -> None:
             notice.tell(user_id)
 
 
+def remind() -> None:
+    """Bring questions to mind that nobody answered, and close those that nobody will."""
+    for user_id in unanswered.due(most=ATTENDED_AT_ONCE):
+        if stopping.is_set():
+            return
+        with transaction():
+            unanswered.attend(user_id)
+
+
 def purge() -> None:
     """Throw away what nobody needs any more."""
     upkeep.purge()
@@ -57,5 +67,6 @@ ROUNDS: list[tuple[Callable[[], None], timedelta]] = [
     (sweep, SWEEP_EVERY),
     (carry_on, SWEEP_EVERY),
     (tell, timedelta(minutes=1)),
+    (remind, timedelta(minutes=5)),
     (purge, timedelta(hours=1)),
 ]

@@ -99,6 +99,16 @@ def question(user: User, text: str) -> Message:
     return _about_status(user, "question", text=text)
 
 
+def question_reminder(user: User, text: str, *, closes_at: datetime | None) -> Message:
+    """Remind somebody of a question, and say when the staff go on without an answer."""
+    return _about_status(user, QUESTION_REMINDER, text=text, closes_at=closes_at)
+
+
+QUESTION_REMINDER = "question_reminder"
+QUESTIONS = ("question", QUESTION_REMINDER)
+"""The kinds of mail that ask somebody to answer."""
+
+
 STATUS_CODE = "status_code"
 """The kind of mail that brings a code to the status page."""
 

@@ -17,7 +17,7 @@ from portal.accounts.user import Status, User
 from portal.database import transaction
 from portal.desk import question, waits
 from portal.errors import StepRefused
-from portal.mail import opening
+from portal.mail import messages, opening
 from portal.pages.applicant import Applicant, applicants_page
 from portal.security.forms import PlainText, PortalForm, reason_field, trimmed
 
@@ -76,7 +76,7 @@ def answer(applicant: Applicant) -> ResponseReturnValue:
             with transaction():
                 user = applicant.locked()
                 question.answer(user, text=form.answer.data or "")
-                opening.mark_newest_used(user.id, ("question",))
+                opening.mark_newest_used(user.id, messages.QUESTIONS)
         except StepRefused as refused:
             form.refuse(refused)
         else:

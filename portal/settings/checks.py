@@ -28,6 +28,7 @@ def check(settings: Settings) -> None:
     _check_mail(settings)
     _check_stores(settings)
     _check_registration(settings)
+    _check_desk(settings)
 
 
 def _check_bind(settings: Settings) -> None:
@@ -169,4 +170,13 @@ def _check_registration(settings: Settings) -> None:
         raise SettingsError(
             f"{where(settings, 'registration.erase_unconfirmed_after_hours')} is shorter than "
             "registration.confirm_within_hours: accounts would go while their links still work."
+        )
+
+
+def _check_desk(settings: Settings) -> None:
+    desk = settings.desk
+    if 0 < desk.stale_after_days <= desk.remind_after_days:
+        raise SettingsError(
+            f"{where(settings, 'desk.stale_after_days')} is not longer than "
+            "desk.remind_after_days: questions would be closed before anybody is reminded."
         )

@@ -96,6 +96,8 @@ class Desk:
     claim_lapses_after_seconds: int = whole(120, 30, 3600)
     hasty_seconds: int = whole(3, 0, 60)
     overdue_after_hours: int = whole(48, 0, 8760)
+    remind_after_days: int = whole(3, 0, 365)
+    stale_after_days: int = whole(14, 0, 365)
 
 
 @dataclass(frozen=True, kw_only=True)

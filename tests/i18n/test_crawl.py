@@ -202,6 +202,7 @@ def _letters(world: World) -> list[Any]:
         "waiting": messages.waiting(user, usual),
         "welcome": messages.welcome(user),
         "question": messages.question(user, REASON),
+        "question_reminder": messages.question_reminder(user, REASON, closes_at=now),
         "status_code": messages.status_code(user, "123456"),
         "reinstated": messages.reinstated(user),
         "password_reset": messages.password_reset(user),

@@ -74,6 +74,9 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "welcome": lambda: messages.welcome(user),
         "rejected": lambda: messages.rejected(user, reason),
         "question": lambda: messages.question(user, "Which team do you work with?"),
+        "question_reminder": lambda: messages.question_reminder(
+            user, "Which team do you work with?", closes_at=NOON + timedelta(days=11)
+        ),
         "status_code": lambda: messages.status_code(user, "123456"),
         "access_changed": lambda: messages.access_changed(user, "standard", "extended"),
         "suspended": lambda: messages.suspended(user, reason),
