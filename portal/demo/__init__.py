@@ -6,8 +6,7 @@ Nothing is written past the domain: whatever the demo shows, the portal can reac
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask
@@ -20,7 +19,6 @@ from portal.database import db, transaction
 from portal.demo import cast, post
 from portal.demo.cast import Cast, Person
 from portal.demo.story import Story
-from portal.mail.outbox import mail_posted
 from portal.security.passwords import hashed
 
 Progress = Callable[[int, int], None]
@@ -92,10 +90,11 @@ def seed(app: Flask, progress: Progress | None = None) -> DemoResult:
 
 def _play(story: Story, progress: Progress) -> None:
     events = story.events()
+    settled = 0
     for number, event in enumerate(events, start=1):
-        with _posted() as mails, clock.at(event.at), transaction():
+        with clock.at(event.at), transaction():
             event.do()
-        post.settle(mails, refused=_refused(story), now=story.now)
+        settled = post.settle(settled, refused=_refused(story), now=story.now)
         progress(number, len(events))
 
 
@@ -106,18 +105,6 @@ def _refused(story: Story) -> dict[tuple[int, str], str]:
         for kind, error in person.refused.items()
         if person.username in story.ids
     }
-
-
-@contextmanager
-def _posted() -> Iterator[list[int]]:
-    """Collect the numbers of the mails that are posted inside."""
-    mails: list[int] = []
-
-    def note(_sender: object, ids: list[int]) -> None:
-        mails.extend(ids)
-
-    with mail_posted.connected_to(note):
-        yield mails
 
 
 def _fresh_password(everybody: Cast) -> str:

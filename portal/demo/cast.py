@@ -25,6 +25,12 @@ class Person:
     communication: str = "important"
     said: str = ""
     since: int | None = None
+    wish: str = ""
+    network: str = ""
+    seconds: int | None = None
+    asks: str = ""
+    answers: str = ""
+    notes: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
     life: tuple[str, ...] = ()
 

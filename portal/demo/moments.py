@@ -20,6 +20,9 @@ _GAPS = {
     "reason": (HOUR, 8 * HOUR, 2 * HOUR),
     "approved": (HOUR, 50 * HOUR, 8 * HOUR),
     "rejected": (HOUR, 50 * HOUR, 12 * HOUR),
+    "asked": (2 * HOUR, 30 * HOUR, 6 * HOUR),
+    "answered": (HOUR, 20 * HOUR, 5 * HOUR),
+    "noted": (HOUR, 9 * HOUR, 3 * HOUR),
     "reopened": (3 * HOUR, 30 * HOUR, 10 * HOUR),
     "withdrawn": (20 * HOUR, 70 * HOUR, 30 * HOUR),
     "level": (2 * DAY, 9 * DAY, 4 * DAY),
@@ -79,7 +82,7 @@ def _window(person: Person) -> tuple[timedelta, timedelta]:
     last = person.life[-1] if person.life else ""
     if last in ("", "resent", "registered again"):
         return _UNCONFIRMED
-    if last in ("confirmed", "reason edited", "reopened"):
+    if last in ("confirmed", "reason edited", "asked", "answered", "noted", "reopened"):
         return _WAITING
     return _THE_MONTH
 

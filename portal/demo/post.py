@@ -19,13 +19,16 @@ STILL_ON_THEIR_WAY = timedelta(minutes=90)
 _TAKES = timedelta(seconds=2)
 
 
-def settle(ids: list[int], *, refused: Mapping[tuple[int, str], str], now: datetime) -> None:
-    """Let the mails just posted arrive, except those that a server refused. Commits.
+def settle(last: int, *, refused: Mapping[tuple[int, str], str], now: datetime) -> int:
+    """Let the mails posted after this one arrive, except those that a server refused. Commits.
 
     `refused` names them by person and kind, with what would stand in `Mail.last_error`.
+    Returns the number of the newest mail.
     """
-    for mail in db.session.scalars(select(Mail).where(Mail.id.in_(ids)).order_by(Mail.id)).all():
-        if now - mail.posted_at < STILL_ON_THEIR_WAY:
+    posted = db.session.scalars(select(Mail).where(Mail.id > last).order_by(Mail.id)).all()
+    for mail in posted:
+        last = mail.id
+        if now - mail.posted_at < STILL_ON_THEIR_WAY or mail.dropped_at:
             continue
         error = refused.get((mail.user_id or 0, mail.kind))
         due_at, gives_up_at = mail.due_at, mail.give_up_at
@@ -41,6 +44,7 @@ def settle(ids: list[int], *, refused: Mapping[tuple[int, str], str], now: datet
         else:
             with clock.at(gives_up_at):
                 lease.put_off(held, NotNow(*_parts(error)))
+    return last
 
 
 def _parts(error: str) -> tuple[Trouble, int]:

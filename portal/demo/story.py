@@ -27,6 +27,8 @@ from portal.database import db, locked
 from portal.demo import moments
 from portal.demo.cast import Cast, Opening, Person
 from portal.demo.moments import DAY, HOUR, MINUTE
+from portal.desk import note, question
+from portal.desk.undo import undo
 
 SEED = 20260
 OPENED = 40 * DAY  # before now: when the staff began
@@ -128,12 +130,16 @@ class Story:
                 level = _level(rest)
                 approve(user, by=self._giver(level), level=level)
             case "rejected":
-                reject(
-                    user,
-                    by=self._staff("reviewer"),
-                    reason=person.said,
-                    tell=rest != "quietly",
-                )
+                by = self._staff("reviewer")
+                reject(user, by=by, reason=person.said, tell=rest != "quietly")
+                if rest == "by mistake":
+                    undo(user, by=by)
+            case "asked":
+                question.ask(user, by=self._staff("reviewer"), question=person.asks)
+            case "answered":
+                question.answer(user, text=person.answers)
+            case "noted":
+                note.write(user, by=self._staff("reviewer"), text=person.notes)
             case "reopened":
                 reopen(user, by=self._staff("manager"))
             case "level":
@@ -170,6 +176,9 @@ class Story:
             communication=Communication(person.communication),
             reason=person.reason,
             terms_version=settings.current().site.terms_version,
+            wished_level_id=_level(person.wish).id if person.wish else None,
+            network_address=person.network,
+            seconds_to_fill_in=person.seconds,
         )
 
     def _join(self, person: Person) -> None:

@@ -18,6 +18,9 @@ from portal.audit import Action, AuditEntry
 from portal.database import db
 from portal.demo import DemoResult, NotEmpty, cast
 from portal.demo.story import Story
+from portal.desk import marks, queue
+from portal.desk.marks import Mark
+from portal.desk.queue import Filters, Tab
 from portal.mail import outbox
 from portal.mail.mail import Mail, MailState
 from portal.mail.sealing import unseal
@@ -62,7 +65,7 @@ def test_the_demo_has_people_in_every_status_and_every_shipped_language(made: Ma
 
     assert set(counts) == set(Status)
     assert all(counts.values()), counts
-    assert sum(counts.values()) == made.result.people == 61
+    assert sum(counts.values()) == made.result.people == 62
     assert set(db.session.scalars(select(User.language))) == {"en", "de", "es", "ar"}
 
 
@@ -96,6 +99,10 @@ def test_the_demo_left_a_trail_of_nearly_everything_that_can_be_done(made: Made)
         Action.REGISTERED_AGAIN,
         Action.CONFIRMATION_RESENT,
         Action.REOPENED,
+        Action.DECISION_UNDONE,
+        Action.ASKED,
+        Action.ANSWERED,
+        Action.NOTED,
         Action.ACCESS_CHANGED,
         Action.ROLES_CHANGED,
         Action.SUSPENDED,
@@ -104,6 +111,21 @@ def test_the_demo_left_a_trail_of_nearly_everything_that_can_be_done(made: Made)
         Action.STAFF_JOINED,
         Action.AGENT_EDITED,
     } <= seen
+
+
+def test_the_demo_has_on_its_desk_what_reviewers_meet(made: Made) -> None:
+    waiting = queue.page(Tab.READY, Filters(), per_page=50).rows
+    found = marks.marks_of([user.id for user in waiting])
+
+    assert len(waiting) >= 10
+    assert {user.review.wished_level.name for user in waiting if user.review.wished_level} == {
+        "standard",
+        "extended",
+    }
+    assert {Mark.NETWORK, Mark.NAME, Mark.HASTY, Mark.REJECTED_BEFORE} <= {
+        mark for each in found.values() for mark in each
+    }
+    assert queue.count(Tab.ASKED, Filters()) == 1
 
 
 def test_old_mails_have_arrived_and_only_the_newest_wait_for_the_mailbox(made: Made) -> None:
