@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
         wording.action_label,
         wording.count_text,
         wording.details,
+        wording.domain_of,
         wording.mail_label,
         wording.name_of,
         wording.notification_label,

@@ -70,9 +70,14 @@ def kept(**changes: str | None) -> str:
 
     None and an empty value take a filter out.
     """
+    return urlencode(kept_values(**changes))
+
+
+def kept_values(**changes: str | None) -> dict[str, str]:
+    """The same by name."""
     values = {name: ",".join(request.args.getlist(name)) for name in KEPT}
     values |= {name: value or "" for name, value in changes.items()}
-    return urlencode({name: value for name, value in values.items() if value})
+    return {name: value for name, value in values.items() if value}
 
 
 def _hours(given: str) -> int | None:

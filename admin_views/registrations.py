@@ -9,16 +9,17 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
 
-from admin_views import export, filters
+from admin_views import columns, export, filter_fields, filters
 from admin_views.base import listed
 from admin_views.export import Column
 from admin_views.filters import Asked
 from admin_views.review import Reviews
 from portal.accounts.user import User
-from portal.desk import decision, marks, queue
+from portal.desk import claim, decision, marks, queue
 from portal.desk.decision import Decision, Verdict
 from portal.desk.queue import Tab
 from portal.desk.waiting import Waiting
+from portal.mail import listing, opening
 from portal.pages.doors import me
 from portal.paging import PER_PAGE, Page
 
@@ -39,16 +40,26 @@ class Registrations(Reviews):
             return redirect(_since_then(url_for(".index")), 301)
         asked = filters.asked()
         page = listed(lambda cursor: _page(asked, cursor))
-        people = [row.id for row in page.rows] if asked.tab is not Tab.DECIDED else []
+        people = [row.user_id if asked.tab is Tab.DECIDED else row.id for row in page.rows]
+        undecided = [] if asked.tab is Tab.DECIDED else people
+        mails = listing.latest_to(people)
+        counts = queue.counts(*Tab)
         return self.render(
             "admin/registrations/index.html",
+            asked=asked,
             tab=asked.tab,
-            filters=asked.filters,
-            is_narrowed=asked.is_narrowed,
-            counts=queue.counts(*Tab),
+            counts=counts,
             page=page,
+            found=len(page.rows) if page.is_all else _number(asked, counts),
+            fields=filter_fields.fields(asked),
+            offered=columns.offered(asked.tab),
+            shown=columns.chosen(asked.tab),
+            kept=filters.kept_values(),
             undoable=decision.undoable(by=me()),
-            marks=marks.marks_of(people),
+            marks=marks.marks_of(undecided),
+            claims=claim.held(undecided),
+            mails=mails,
+            looks=opening.looks([mail.id for mail in mails.values()]),
         )
 
     @expose("/export.csv")
@@ -68,6 +79,10 @@ def _page(asked: Asked, cursor: str, per_page: int = PER_PAGE) -> Page[Any]:
     if asked.tab is Tab.DECIDED:
         return queue.decided(asked.filters, cursor=cursor, per_page=per_page)
     return queue.page(asked.tab, asked.filters, cursor=cursor, per_page=per_page)
+
+
+def _number(asked: Asked, counts: dict[Tab, int]) -> int:
+    return queue.count(asked.tab, asked.filters) if asked.is_narrowed else counts[asked.tab]
 
 
 def _since_then(url: str) -> str:

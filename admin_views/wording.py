@@ -51,6 +51,11 @@ def name_of(user: User) -> str:
     return str(user.full_name or user.username or _("Erased account %(number)s", number=user.id))
 
 
+def domain_of(user: User) -> str:
+    """What stands after the @ of somebody's address, as they wrote it."""
+    return (user.email or "").rpartition("@")[2]
+
+
 def action_label(entry: AuditEntry) -> Any:
     """What was done. An action that this version does not know goes by its key."""
     try:

@@ -145,7 +145,14 @@ def world_of(people: People, language: str) -> World:
             "letter_id": [_letter(), 0],
         },
         queries={
-            "registrations.index": ["tab=asked", "tab=unconfirmed", "tab=decided", "q=qqq"],
+            "registrations.index": [
+                "tab=asked",
+                "tab=unconfirmed",
+                "tab=decided&verdict=rejected",
+                "q=qqq",
+                "domain=example.org&language=en&level=1&mark=hasty&age=1&claimed=nobody",
+                "cols=username,registered",
+            ],
             "registrations.question": [f"ids={pending.id}", f"ids={rejected.id}"],
             "registrations.undo": [f"ids={approved.id}&ids={pending.id}"],
             "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, func, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.database import db
-from portal.mail.mail import Mail, MailState
+from portal.mail.mail import Channel, Mail, MailState
 from portal.paging import COUNTED, PER_PAGE, Keyset, Page
 
 
@@ -87,6 +87,19 @@ def of_person(user_id: int, limit: int = 50) -> list[Mail]:
             .limit(limit)
         )
     )
+
+
+def latest_to(people: Collection[int]) -> dict[int, Mail]:
+    """The last mail to each of these people, if any. One query."""
+    if not people:
+        return {}
+    last = (
+        select(func.max(Mail.id))
+        .where(Mail.user_id.in_(people), Mail.channel == Channel.MAIL.value)
+        .group_by(Mail.user_id)
+    )
+    found = db.session.scalars(select(Mail).where(Mail.id.in_(last)))
+    return {mail.user_id: mail for mail in found if mail.user_id is not None}
 
 
 def counts() -> dict[Shelf, int]:

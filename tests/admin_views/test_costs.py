@@ -15,11 +15,11 @@ from tests.people import an_agent
 # The person who is signed in takes two of them, the menu's count one.
 MOST = {
     "/admin/": 14,
-    "/admin/registrations/": 10,
-    "/admin/registrations/?tab=asked": 10,
-    "/admin/registrations/?tab=unconfirmed": 10,
-    "/admin/registrations/?tab=decided": 10,
-    "/admin/registrations/?q=erson": 12,
+    "/admin/registrations/": 13,
+    "/admin/registrations/?tab=asked": 13,
+    "/admin/registrations/?tab=unconfirmed": 13,
+    "/admin/registrations/?tab=decided": 13,
+    "/admin/registrations/?q=erson": 15,
     "/admin/accounts/": 6,
     "/admin/accounts/?status=approved&sort=sign-in": 6,
     "/admin/accounts/?q=person": 8,

@@ -25,7 +25,7 @@ EVERYDAY = 5
 
 LISTS = {
     "/admin/": ["page"],
-    "/admin/registrations/": ["tab", "q", "cursor", "page"],
+    "/admin/registrations/": ["tab", "q", "cursor", "domain", "level", "age", "cols"],
     "/admin/accounts/": ["status", "sort", "q", "cursor", "page"],
     "/admin/agents/": ["q", "cursor"],
     "/admin/mail/": ["tab", "q", "cursor"],

@@ -1,0 +1,223 @@
+"""The list of registrations: what its rows show, what narrows it, and what its address keeps."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+
+from portal.accounts.user import User
+from portal.database import db, transaction
+from portal.desk import claim, review
+from portal.mail import lease, outbox
+from tests.admin_views.panel import fail, words
+from tests.people import level
+
+LIST = "/admin/registrations/"
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a [^>]*><bdi>([^<]*)</bdi>', page)
+
+
+def chips(page: str) -> list[tuple[str, str]]:
+    """What each chip says, and where it leads."""
+    found = re.findall(r'<a class="chip" href="([^"]*)"><span>(.*?)</span>', page)
+    return [(re.sub(r"<[^>]+>", "", said), unescape(url)) for url, said in found]
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r'<th scope="col">([^<]+)</th>', page)
+
+
+@pytest.fixture
+def browser(reviewer, signed_in):
+    return signed_in(reviewer)
+
+
+def test_a_row_shows_all_that_tells_one_request_from_another(a_user, browser):
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=3)):
+        ada = a_user(
+            full_name="Ada",
+            email="ada@haworth.example",
+            language="de",
+            reason="For my work",
+            confirmed=True,
+        )
+    with transaction():
+        review.of(db.session.get_one(User, ada.id)).wished_level_id = level("extended").id
+
+    page = browser.get(LIST)
+
+    row = words(page).partition("What you can do")[2]
+    for said in ("ada@haworth.example", "@haworth.example", "For my work", "3 days ago"):
+        assert said in row
+    for said in ("Deutsch", "extended", "Waiting"):
+        assert said in row
+    assert f'href="/admin/registrations/{ada.id}"' in page.text
+
+
+def test_a_row_tells_whether_the_last_mail_arrived_and_why_it_did_not(a_user, browser):
+    a_user(full_name="Ada", confirmed=True)
+    for mail in outbox.waiting():
+        fail(mail)
+    a_user(full_name="Bob", confirmed=True)
+    for mail in outbox.waiting():
+        taken = lease.take(mail.id)
+        assert taken is not None
+        lease.mark_delivered(taken)
+
+    page = words(browser.get(LIST))
+
+    assert "Failed The mail server refuses this recipient or this mail. (550)" in page
+    assert "Delivered" in page
+
+
+def test_a_row_tells_who_looks_at_it_until_that_lapses(a_user, people, reviewer, browser):
+    ann = people.staff("reviewer")
+    ada, bob = a_user(full_name="Ada", confirmed=True), a_user(full_name="Bob", confirmed=True)
+    with transaction():
+        claim.claim(ada, by=ann)
+        claim.claim(bob, by=reviewer)
+    now = browser.get(LIST)
+    only_hers = browser.get(f"{LIST}?claimed={ann.id}")
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5)):
+        later = browser.get(LIST)
+
+    assert f"{ann.full_name} has been looking at it" in words(now)
+    assert "You have been looking at it" in words(now)
+    assert f'<option value="{ann.id}">{ann.full_name}</option>' in now.text
+    assert names(only_hers.text) == ["Ada"]
+    assert chips(only_hers.text)[0][0] == f"Who looks at it: {ann.full_name}"
+    assert "looking at it" not in words(later)
+
+
+def test_each_filter_is_a_chip_that_takes_itself_away_alone(a_user, browser):
+    a_user(full_name="Ada", email="ada@haworth.example", confirmed=True)
+    a_user(full_name="Bob", email="bob@haworth.example", language="de", confirmed=True)
+    asked = f"{LIST}?domain=haworth.example&language=de&age=2&claimed=nobody&cols=reason"
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=3)):
+        page = browser.get(asked).text
+
+    assert names(page) == ["Bob"]
+    said, links = zip(*chips(page), strict=True)
+    assert said == (
+        "Domain: haworth.example",
+        "Language: Deutsch",
+        "Age at least: 2 hours",
+        "Who looks at it: Nobody",
+    )
+    without_the_language = parse_qs(urlsplit(links[1]).query)
+    assert "language" not in without_the_language
+    assert {"domain", "age", "claimed", "cols"} <= without_the_language.keys()
+    assert f'href="{LIST}?tab=ready&amp;cols=reason"' in page
+
+
+def test_a_row_leads_to_all_of_its_domain(a_user, browser):
+    a_user(full_name="Ada", email="ada@haworth.example", confirmed=True)
+    a_user(full_name="Bob", confirmed=True)
+
+    link = re.search(r'href="([^"]*domain=haworth[^"]*)"', browser.get(f"{LIST}?age=0").text)
+
+    assert link
+    assert names(browser.get(unescape(link.group(1))).text) == ["Ada"]
+
+
+def test_filters_and_columns_survive_a_decision(a_user, browser):
+    ada = a_user(full_name="Ada", confirmed=True)
+    page = browser.get(f"{LIST}?language=en&cols=reason&cols=username").text
+    found = re.search(r'name="back" value="([^"]*)"', page)
+    assert found
+    back = unescape(found.group(1))
+
+    answer = browser.submit(
+        "/account",
+        to="/admin/registrations/rejection",
+        ids=str(ada.id),
+        reason="No",
+        back=back,
+    )
+
+    assert answer.location == back == f"{LIST}?language=en&cols=reason%2Cusername"
+
+
+def test_an_empty_result_says_what_to_do_about_it(a_user, browser):
+    a_user(full_name="Ada", confirmed=True)
+
+    page = browser.get(f"{LIST}?language=de&cols=reason")
+
+    assert "Nobody matches these filters" in words(page)
+    assert f'href="{LIST}?tab=ready&amp;cols=reason">Remove all filters</a>' in page.text
+
+
+def test_the_columns_are_chosen_in_the_address(a_user, browser):
+    a_user(full_name="Ada", username="countess", reason="For my work", confirmed=True)
+
+    usual = browser.get(LIST).text
+    few = browser.get(f"{LIST}?cols=username&cols=language").text
+    unknown = browser.get(f"{LIST}?cols=xyz").text
+
+    assert headings(usual) == headings(unknown)
+    assert headings(usual)[2:] == ["Why they ask", "Last mail", "Language", "Level wished"]
+    assert headings(few)[2:] == ["Language", "Username"]
+    assert "countess" in few
+    assert "For my work" not in few
+
+
+def test_what_was_decided_tells_who_decided_when_and_how(a_user, people, signed_in):
+    ann = people.staff("manager")
+    browser = signed_in(ann)
+    ada, ray = a_user(full_name="Ada", confirmed=True), a_user(full_name="Ray", confirmed=True)
+    browser.submit(
+        "/account",
+        to="/admin/registrations/approval",
+        ids=str(ada.id),
+        level=level("extended").id,
+    )
+    browser.submit(
+        "/account", to="/admin/registrations/rejection", ids=str(ray.id), reason="Not one of ours"
+    )
+
+    page = browser.get(f"{LIST}?tab=decided")
+    rejected = browser.get(f"{LIST}?tab=decided&verdict=rejected")
+
+    said = words(page).partition("What you can do")[2]
+    assert names(page.text) == ["Ray", "Ada"]
+    assert said.count(str(ann.full_name)) == 2
+    assert "Approved extended" in said
+    assert "Rejected Not one of ours" in said
+    assert page.text.count("/admin/registrations/reopening?") == 1
+    assert names(rejected.text) == ["Ray"]
+
+
+def test_the_number_of_those_who_match_is_said(a_user, browser):
+    for number in range(51):
+        a_user(full_name=f"Person {number}", language="de", confirmed=True)
+    a_user(confirmed=True)
+
+    assert "51 registrations in this list" in words(browser.get(f"{LIST}?language=de"))
+    assert "52 registrations in this list" in words(browser.get(LIST))
+    assert "1 registration in this list" in words(browser.get(f"{LIST}?language=en"))
+
+
+@pytest.mark.parametrize(
+    "query", ["level=999999", "claimed=999999", "language=xx", "age=9999999999", "domain=%00%F0"]
+)
+def test_a_filter_that_fits_nobody_is_an_empty_list_with_its_chip(a_user, browser, query):
+    a_user(full_name="Ada", confirmed=True)
+
+    page = browser.get(f"{LIST}?{query}")
+
+    assert page.status_code == 200
+    assert "Nobody matches these filters" in words(page)
+    assert len(chips(page.text)) == 1
+
+
+@pytest.mark.parametrize("query", ["mark=x", "level=x", "claimed=x", "verdict=x", "tab=x"])
+def test_a_filter_that_was_never_offered_is_no_page(browser, query):
+    assert browser.get(f"{LIST}?{query}").status_code == 404
