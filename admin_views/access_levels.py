@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import IntegerField, StringField, TextAreaField
+from wtforms import BooleanField, IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 
 from admin_views import export
@@ -52,6 +52,13 @@ class AccessLevelForm(PortalForm):
             Length(max=1000, message=_l("Shorten this to 1000 characters.")),
             PlainText(lines=True),
         ],
+    )
+    offered = BooleanField(
+        _l("Applicants may ask for it"),
+        description=_l(
+            "The registration form offers the levels that are ticked, once there are two."
+            " Anybody then reads their names and descriptions."
+        ),
     )
 
 
@@ -105,6 +112,7 @@ class AccessLevels(StaffView):
                 name=form.name.data or "",
                 rank=form.rank.data or 0,
                 description=form.description.data or "",
+                offered=form.offered.data,
                 by=me(),
             ),
             done=_("The access level is saved."),
@@ -119,4 +127,5 @@ _COLUMNS = [
     Column(_l("Name"), lambda level: level.name),
     Column(_l("Rank"), lambda level: level.rank),
     Column(_l("Description"), lambda level: level.description),
+    Column(_l("Applicants may ask for it"), lambda level: _("yes") if level.offered else _("no")),
 ]

@@ -83,7 +83,8 @@ def details(entry: AuditEntry) -> list[Detail]:
     """What an entry tells beyond who, whom and when."""
     told = dict(entry.details or {})
     before, after = told.pop("before", None), told.pop("after", None)
-    lines = _changes(before, after, "level" if entry.action == Action.ACCESS_CHANGED else "roles")
+    of_level = entry.action in (Action.ACCESS_CHANGED, Action.WISH_EDITED)
+    lines = _changes(before, after, "level" if of_level else "roles")
     for key, value in told.items():
         if value not in ("", None):
             lines.append(Detail(_LABELS.get(key, key), _value(key, value)))
@@ -138,6 +139,7 @@ _LABELS = {
     "url": _l("Address"),
     "kind": _l("Kind"),
     "enabled": _l("Switched on"),
+    "offered": _l("Applicants may ask for it"),
     "mail": _l("Mail number"),
     "permissions": _l("Permissions"),
     "grants_up_to": _l("May give up to"),
@@ -171,6 +173,7 @@ _MAILS = {
     "rejected": _l("Your registration is rejected"),
     "question": _l("A question about your request for an account"),
     "question_reminder": _l("A question is still open"),
+    "status_code": _l("Your code"),
     "access_changed": _l("Your access level has changed"),
     "suspended": _l("Your account is suspended"),
     "reinstated": _l("Your account is open again"),

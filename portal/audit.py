@@ -38,6 +38,7 @@ class Action(StrEnum):
     NOTE_REMOVED = "account.note_removed"
     REOPENED = "account.reopened"
     REASON_EDITED = "account.reason_edited"
+    WISH_EDITED = "account.wish_edited"
     ACCESS_CHANGED = "account.access_changed"
     ROLES_CHANGED = "account.roles_changed"
     SUSPENDED = "account.suspended"
@@ -87,6 +88,7 @@ _LABELS = {
     Action.NOTE_REMOVED: _l("Note removed"),
     Action.REOPENED: _l("Reopened"),
     Action.REASON_EDITED: _l("Reason for asking edited"),
+    Action.WISH_EDITED: _l("Wished access level edited"),
     Action.ACCESS_CHANGED: _l("Access level changed"),
     Action.ROLES_CHANGED: _l("Roles changed"),
     Action.SUSPENDED: _l("Suspended"),

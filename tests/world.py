@@ -81,6 +81,8 @@ def world_of(people: People, language: str) -> World:
     with transaction():
         for user in db.session.scalars(db.select(User)):
             user.language = language
+        for offered in ("guest", "standard"):
+            level(offered).offered = True
         for user in (asked, answered):
             question.ask(user, by=reviewer, question=REASON)
         question.answer(answered, text=REASON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import CheckConstraint, String, Text, func, select
+from sqlalchemy import CheckConstraint, String, Text, false, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import audit
@@ -30,6 +30,8 @@ class AccessLevel(Model):
     name: Mapped[str] = mapped_column(String(60), unique=True)
     rank: Mapped[int] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
+    # Whether an applicant may wish for it.
+    offered: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     def opens(self, other: AccessLevel) -> bool:
         """Whether somebody at this level may open what requires the other."""
@@ -80,13 +82,29 @@ def levels() -> list[AccessLevel]:
     return list(db.session.scalars(select(AccessLevel).order_by(AccessLevel.rank)))
 
 
+def levels_offered() -> list[AccessLevel]:
+    """The access levels that an applicant may wish for, lowest first; none where it is no choice.
+
+    Anybody reads their names and descriptions, and so staff choose which these are.
+    """
+    query = select(AccessLevel).where(AccessLevel.offered).order_by(AccessLevel.rank)
+    offered = list(db.session.scalars(query))
+    return offered if len(offered) > 1 else []
+
+
 def levels_grantable(by: User) -> list[AccessLevel]:
     """The access levels that this member of staff may give, lowest first."""
     return [level for level in levels() if authority.may_grant(by, level)]
 
 
 def edit_level(
-    level: AccessLevel | None, *, name: str, rank: int, description: str, by: User
+    level: AccessLevel | None,
+    *,
+    name: str,
+    rank: int,
+    description: str,
+    offered: bool = False,
+    by: User,
 ) -> AccessLevel:
     """Make an access level (None) or change one. The database refuses a name or rank twice.
 
@@ -97,12 +115,13 @@ def edit_level(
     if level is not None:
         authority.must_be_granted(by, level)
     authority.must_be_granted(by, AccessLevel(name=name, rank=rank))
-    before = {"name": level.name, "rank": level.rank} if level else None
-    after = {"name": name, "rank": rank}
+    before = {"name": level.name, "rank": level.rank, "offered": level.offered} if level else None
+    after = {"name": name, "rank": rank, "offered": offered}
     if level is None:
         level = AccessLevel()
         db.session.add(level)
     level.name, level.rank, level.description = name, rank, description
+    level.offered = offered
     audit.record(Action.LEVEL_EDITED, by=by, before=before, after=after)
     return level
 

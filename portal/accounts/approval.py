@@ -163,12 +163,39 @@ def edit_reason(user: User, *, reason: str) -> None:
     """
     if reason == user.reason:
         return
-    if user.status is not Status.PENDING:
-        raise StepRefused(_l("Your registration is decided. The reason can no longer be edited."))
+    _must_be_undecided(user)
     user.reason = reason
     traces.follow_words(user)
     review.of(user).change()
     audit.record(Action.REASON_EDITED, about=user, by=user)
+
+
+def edit_wish(user: User, *, level: AccessLevel | None) -> None:
+    """Let the applicant say how far they would like to get, or that they leave it to the staff.
+
+    Raises:
+        StepRefused: it is decided already; applicants may not ask for this level.
+    """
+    desk = review.of(user)
+    if desk.wished_level_id == (level and level.id):
+        return
+    _must_be_undecided(user)
+    if level is not None and not level.offered:
+        raise StepRefused(_l("Nobody can ask for this level."), field="wished_level")
+    before, desk.wished_level = desk.wished_level, level
+    desk.change()
+    audit.record(
+        Action.WISH_EDITED,
+        about=user,
+        by=user,
+        before=before and before.name,
+        after=level and level.name,
+    )
+
+
+def _must_be_undecided(user: User) -> None:
+    if user.status is not Status.PENDING:
+        raise StepRefused(_l("Your registration is decided. This can no longer be edited."))
 
 
 def _clear_the_desk(user: User, *, by: User | None) -> None:

@@ -185,6 +185,7 @@ def _tell_username_is_taken(application: Application) -> None:
                 email=application.email,
                 communication=application.communication.value,
                 reason=application.reason,
+                wished_level=str(application.wished_level_id or ""),
             ),
         )
     )

@@ -210,6 +210,7 @@ class Story:
                 name=level.name,
                 rank=level.rank,
                 description=_LEVELS.get(level.name, level.description),
+                offered=True,
                 by=self._staff("administrator"),
             )
 

@@ -24,10 +24,10 @@ from portal.pages import pages
 from portal.pages.confirmation import CodeForm
 from portal.pages.doors import committed
 from portal.pages.shell import password_rules
+from portal.pages.wish import FormWithWish
 from portal.security import limits
 from portal.security.forms import (
     NewPassword,
-    PortalForm,
     communication_field,
     email_field,
     full_name_field,
@@ -38,7 +38,7 @@ from portal.security.passwords import hashed
 from portal.security.sessions import MAILED_TO, REGISTERED_HERE
 
 
-class RegistrationForm(NewPassword, PortalForm):
+class RegistrationForm(NewPassword, FormWithWish):
     """Asking for an account (M1)."""
 
     shown = HiddenField()
@@ -144,6 +144,7 @@ def _application(form: RegistrationForm) -> Application:
         communication=Communication(form.communication.data),
         reason=form.reason.data or "",
         terms_version=settings.current().site.terms_version,
+        wished_level_id=form.wished_level_id,
         network_address=request.remote_addr or "",
         seconds_to_fill_in=form.seconds(),
     )

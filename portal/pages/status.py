@@ -13,12 +13,14 @@ from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from portal.accounts import approval
+from portal.accounts.access import AccessLevel
 from portal.accounts.user import Status, User
-from portal.database import transaction
+from portal.database import db, transaction
 from portal.desk import question, waits
 from portal.errors import StepRefused
 from portal.mail import messages, opening
 from portal.pages.applicant import Applicant, applicants_page
+from portal.pages.wish import FormWithWish
 from portal.security.forms import PlainText, PortalForm, reason_field, trimmed
 
 
@@ -31,10 +33,24 @@ class Milestone(NamedTuple):
     state: str
 
 
-class ReasonForm(PortalForm):
-    """Saying better why one asks."""
+class ReasonForm(FormWithWish):
+    """Saying better why one asks, and for how much."""
 
     reason = reason_field()
+
+    @classmethod
+    def of(cls, user: User, **fields: Any) -> ReasonForm:
+        """The form as this person filled it in before."""
+        wished = user.review.wished_level if user.review else None
+        said = {"reason": user.reason, "wished_level": wished and wished.id}
+        return cls(wished, data=said, **fields)
+
+    def take(self, user: User) -> None:
+        """Take what it says, in the caller's transaction."""
+        approval.edit_reason(user, reason=self.reason.data or "")
+        if "wished_level" in self:
+            wished = self.wished_level_id
+            approval.edit_wish(user, level=db.session.get(AccessLevel, wished) if wished else None)
 
 
 class AnswerForm(PortalForm):
@@ -54,15 +70,15 @@ class AnswerForm(PortalForm):
 @applicants_page("", methods=["GET", "POST"])
 def status(applicant: Applicant) -> ResponseReturnValue:
     """Show the steps done and missing; take a better reason while it is undecided."""
-    form = ReasonForm(data={"reason": applicant.user.reason})
+    form = ReasonForm.of(applicant.user)
     if form.validate_on_submit():
         try:
             with transaction():
-                approval.edit_reason(applicant.locked(), reason=form.reason.data or "")
+                form.take(applicant.locked())
         except StepRefused as refused:
             form.refuse(refused)
         else:
-            flash(_("Your reason is saved. The staff will read it."), "success")
+            flash(_("It is saved. The staff will read it."), "success")
             return redirect(applicant.url("status"), 303)
     return _page(applicant, form, AnswerForm(formdata=None))
 
@@ -82,8 +98,7 @@ def answer(applicant: Applicant) -> ResponseReturnValue:
         else:
             flash(_("Your answer is on its way to the staff."), "success")
             return redirect(applicant.url("status"), 303)
-    reason_form = ReasonForm(formdata=None, data={"reason": applicant.user.reason})
-    return _page(applicant, reason_form, form)
+    return _page(applicant, ReasonForm.of(applicant.user, formdata=None), form)
 
 
 def _page(

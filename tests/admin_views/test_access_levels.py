@@ -34,7 +34,8 @@ def test_a_level_is_made(manager, signed_in):
 
     assert (answer.status_code, answer.location) == (303, "/admin/access-levels/")
     assert names() == ["guest", "standard", "partner", "extended"]
-    assert entries(Action.LEVEL_EDITED)[0].details["after"] == {"name": "partner", "rank": 25}
+    after = {"name": "partner", "rank": 25, "offered": False}
+    assert entries(Action.LEVEL_EDITED)[0].details["after"] == after
 
 
 def test_a_level_is_changed(manager, signed_in):

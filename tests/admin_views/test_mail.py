@@ -8,12 +8,14 @@ from datetime import timedelta
 
 import pytest
 
+from admin_views import wording
 from portal import clock
 from portal.audit import Action
 from portal.database import db, transaction
 from portal.mail import lease, outbox, pauses
 from portal.mail.mail import Mail, MailState
 from portal.mail.trouble import ServerDown, Trouble
+from portal.settings import ROOT
 from tests.admin_views.panel import entries, everything, fail, words
 from tests.conftest import Browser
 
@@ -53,6 +55,12 @@ def test_each_list_shows_the_mails_that_stand_there(mails, manager, signed_in, t
     found = listed(signed_in(manager), f"/admin/mail/?tab={tab}")
 
     assert set(found) == names - {"manager1"}
+
+
+def test_every_kind_of_mail_has_words_for_it():
+    kinds = {path.name for path in (ROOT / "templates" / "mail").iterdir() if path.is_dir()}
+
+    assert {kind for kind in kinds if wording.mail_label(kind) == kind} == set()
 
 
 def test_a_decoy_is_never_shown(mails, manager, signed_in):
