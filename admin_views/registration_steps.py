@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flask import request, url_for
@@ -21,8 +21,8 @@ from admin_views.onward import onward
 from portal.accounts import access, approval, confirmation
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import User
+from portal.desk import claim, standard_text
 from portal.desk import question as questions
-from portal.desk import standard_text
 from portal.desk import undo as undoing
 from portal.desk.standard_text import Purpose
 from portal.pages.doors import me
@@ -106,8 +106,10 @@ class RegistrationSteps(Decisions):
             form,
             "admin/registrations/approval.html",
             guard=lambda user: approval.must_be_approvable(user, by=me()),
-            step=lambda user: approval.approve(
-                user, by=me(), level=chosen(AccessLevel, form.level.data)
+            step=_letting_go(
+                lambda user: approval.approve(
+                    user, by=me(), level=chosen(AccessLevel, form.level.data)
+                )
             ),
             done=lambda number: ngettext(
                 "%(num)d registration is approved.", "%(num)d registrations are approved.", number
@@ -129,8 +131,10 @@ class RegistrationSteps(Decisions):
             form,
             "admin/registrations/rejection.html",
             guard=lambda user: approval.must_be_rejectable(user, by=me()),
-            step=lambda user: approval.reject(
-                user, by=me(), reason=form.reason.data or "", tell=not form.quiet.data
+            step=_letting_go(
+                lambda user: approval.reject(
+                    user, by=me(), reason=form.reason.data or "", tell=not form.quiet.data
+                )
             ),
             done=lambda number: ngettext(
                 "%(num)d registration is rejected.", "%(num)d registrations are rejected.", number
@@ -153,7 +157,9 @@ class RegistrationSteps(Decisions):
             form,
             "admin/registrations/question.html",
             guard=lambda user: questions.must_be_askable(user, by=me()),
-            step=lambda user: questions.ask(user, by=me(), question=form.question.data or ""),
+            step=_letting_go(
+                lambda user: questions.ask(user, by=me(), question=form.question.data or "")
+            ),
             done=lambda _number: _("The question is on its way. The clock waits with it."),
             back=self._back(),
             as_seen=True,
@@ -215,6 +221,16 @@ class RegistrationSteps(Decisions):
 
     def _back(self) -> str:
         return way_back(url_for(".index"))
+
+
+def _letting_go(step: Callable[[User], object]) -> Callable[[User], object]:
+    """Take the step, and look no longer at whom it was taken on."""
+
+    def take(user: User) -> None:
+        step(user)
+        claim.release(user.id, by_id=me().id)
+
+    return take
 
 
 def texts_for(user: User | None, purpose: Purpose) -> list[Text]:

@@ -13,17 +13,18 @@ from flask_babel import gettext as _
 from admin_views import filters, parameters, timeline
 from admin_views.account import UNDECIDED, open_steps
 from admin_views.base import ID
+from admin_views.claims import Claims, every_seconds
+from admin_views.notes import noted
 from admin_views.onward import list_url, neighbours, review_url
 from admin_views.registration_steps import (
     ApprovalForm,
     QuestionForm,
-    RegistrationSteps,
     RejectionForm,
     texts_for,
 )
 from portal import i18n
 from portal.accounts.user import Status, User
-from portal.desk import decision, marks, traces
+from portal.desk import decision, marks, traces, watch
 from portal.desk.decision import Verdict
 from portal.desk.review import Review
 from portal.desk.standard_text import Purpose
@@ -45,7 +46,7 @@ class Letter(StrEnum):
     QUESTION = "question"
 
 
-class Reviews(RegistrationSteps):
+class Reviews(Claims):
     """The page of one registration; part of the pages about registrations."""
 
     @expose(f"/{ID.format('user_id')}")
@@ -73,6 +74,10 @@ class Reviews(RegistrationSteps):
             back=list_url(filters.kept()),
             neighbours=neighbours(user),
             undoable=[each for each in decision.undoable(by=me()) if each.user_id != user.id],
+            sight=watch.sight(user.id),
+            every=every_seconds(),
+            me=me().id,
+            noted=noted(user),
             address_of=lambda user_id: review_url(user_id, filters.kept()),
         )
 

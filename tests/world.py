@@ -31,6 +31,7 @@ NO_PAGES = {
     "mailbox.part",
     "mailbox.source",
     "registrations.letter",
+    "registrations.claims",
     "figures.export_reviewers",
     *(
         f"{part}.export"

@@ -6,13 +6,15 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, and_, case, delete, exists, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, and_, case, delete, exists, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, lazyload, mapped_column, relationship
 
 from portal import clock, settings
 from portal.accounts.user import Status, User
 from portal.database import Model, UtcDateTime, db
+
+_UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
 
 
 class Claim(Model):
@@ -44,17 +46,17 @@ def claim(user: User, *, by: User) -> None:
     What a colleague looks at stays theirs until their claim lapses. What is decided is not
     claimed. Nothing is refused: ask `held` who has it.
     """
-    _hold(user, by=by, where=or_(Claim.by_id == by.id, _has_lapsed()))
+    hold(user.id, by_id=by.id)
 
 
 def take_over(user: User, *, by: User) -> None:
     """Claim a registration that a colleague looks at. One that is one's own goes on."""
-    _hold(user, by=by, where=None)
+    hold(user.id, by_id=by.id, take=True)
 
 
-def release(user: User, *, by: User) -> None:
+def release(user_id: int, *, by_id: int) -> None:
     """Stop looking at a registration. A colleague's claim stays."""
-    db.session.execute(delete(Claim).where(Claim.user_id == user.id, Claim.by_id == by.id))
+    db.session.execute(delete(Claim).where(Claim.user_id == user_id, Claim.by_id == by_id))
 
 
 def held(user_ids: Collection[int]) -> dict[int, Claim]:
@@ -63,7 +65,7 @@ def held(user_ids: Collection[int]) -> dict[int, Claim]:
         return {}
     found = db.session.scalars(
         select(Claim)
-        .where(Claim.user_id.in_(user_ids), ~_has_lapsed())
+        .where(Claim.user_id.in_(user_ids), ~has_lapsed())
         .options(joinedload(Claim.by).options(lazyload("*")))
         .execution_options(populate_existing=True)
     )
@@ -72,35 +74,29 @@ def held(user_ids: Collection[int]) -> dict[int, Claim]:
 
 def lookers(most: int = 50) -> list[User]:
     """Who looks at some registration now, by name. One query."""
-    now = select(Claim.by_id).where(~_has_lapsed())
+    now = select(Claim.by_id).where(~has_lapsed())
     found = select(User).where(User.id.in_(now)).options(lazyload("*"))
     return list(db.session.scalars(found.order_by(User.full_name, User.id).limit(most)))
 
 
 def is_looked_at(user_id: Any, *, by_id: int | None = None) -> ColumnElement[bool]:
     """For a query: somebody looks at the registration of this user now, or this colleague does."""
-    looks = exists().where(Claim.user_id == user_id, ~_has_lapsed())
+    looks = exists().where(Claim.user_id == user_id, ~has_lapsed())
     return looks.where(Claim.by_id == by_id) if by_id is not None else looks
 
 
-def lapsed_before() -> datetime:
-    """Whoever was last seen at this moment or before no longer counts as looking."""
-    lapse = timedelta(seconds=settings.current().desk.claim_lapses_after_seconds)
-    return clock.now() - lapse
+def hold(user_id: int, *, by_id: int, take: bool = False) -> None:
+    """The same by ids alone; with `take`, also from a colleague.
 
-
-def _has_lapsed() -> ColumnElement[bool]:
-    return Claim.seen_at <= lapsed_before()
-
-
-def _hold(user: User, *, by: User, where: ColumnElement[bool] | None) -> None:
-    """One statement, so that of two who begin to look at the same moment one has it."""
-    if user.status not in (Status.UNCONFIRMED, Status.PENDING):
-        return
+    One statement, so that of two who begin to look at the same moment one has it.
+    """
     now = clock.now()
     dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    wanted = dialect.insert(Claim).values(user_id=user.id, by_id=by.id, since=now, seen_at=now)
-    goes_on = and_(Claim.by_id == by.id, ~_has_lapsed())
+    undecided = select(
+        User.id, literal(by_id), literal(now, UtcDateTime), literal(now, UtcDateTime)
+    ).where(User.id == user_id, User.status.in_([each.value for each in _UNDECIDED]))
+    wanted = dialect.insert(Claim).from_select(["user_id", "by_id", "since", "seen_at"], undecided)
+    goes_on = and_(Claim.by_id == by_id, ~has_lapsed())
     db.session.execute(
         wanted.on_conflict_do_update(
             index_elements=[Claim.user_id],
@@ -109,6 +105,17 @@ def _hold(user: User, *, by: User, where: ColumnElement[bool] | None) -> None:
                 "since": case((goes_on, Claim.since), else_=wanted.excluded.since),
                 "seen_at": wanted.excluded.seen_at,
             },
-            where=where,
+            where=None if take else or_(Claim.by_id == by_id, has_lapsed()),
         )
     )
+
+
+def lapsed_before() -> datetime:
+    """Whoever was last seen at this moment or before no longer counts as looking."""
+    lapse = timedelta(seconds=settings.current().desk.claim_lapses_after_seconds)
+    return clock.now() - lapse
+
+
+def has_lapsed() -> ColumnElement[bool]:
+    """For a query: the claim no longer counts."""
+    return Claim.seen_at <= lapsed_before()

@@ -7,13 +7,15 @@ here answers 404 to everyone, so that forgetting is safe (architecture.md, secti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from flask import Flask, abort, redirect, request, url_for
+from flask import Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User
+from portal.security.redirects import local_target
 
 SIGNED_IN = frozenset({Status.PENDING, Status.REJECTED, Status.APPROVED})
 APPROVED = frozenset({Status.APPROVED})
@@ -136,7 +138,7 @@ def _check() -> ResponseReturnValue | None:
 
 def _check_person(rule: Rule, user: User) -> ResponseReturnValue | None:
     if user.status not in rule.statuses:
-        if request.method in ("GET", "HEAD") and user.status in SIGNED_IN:
+        if not _for_a_part() and request.method in ("GET", "HEAD") and user.status in SIGNED_IN:
             return redirect(url_for("pages.status"))
         abort(403)
     if rule.permission is not None and not user.may(rule.permission):
@@ -144,7 +146,17 @@ def _check_person(rule: Rule, user: User) -> ResponseReturnValue | None:
     return None
 
 
+def _for_a_part() -> bool:
+    """Whether a script asks for a part of a page, in which no other page may stand."""
+    return "HX-Request" in request.headers
+
+
 def _to_sign_in() -> ResponseReturnValue:
+    if _for_a_part():
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        shown = page.path + (f"?{page.query}" if page.query else "")
+        again = url_for("security.login", next=local_target(shown))
+        return render_template("errors/session_over.html", sign_in=again), 401
     if request.method not in ("GET", "HEAD"):
         return redirect(url_for("security.login"))
     wanted = (request.script_root + request.full_path).rstrip("?")

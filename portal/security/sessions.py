@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, session
+from flask import Flask, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import user_logged_out
 from flask_security.core import _user_loader
@@ -21,12 +21,22 @@ RESET_ASKED_FOR = "reset_asked_for"
 LEFT_BEHIND = (MAILED_TO, REGISTERED_HERE, RESET_ASKED_FOR)
 
 
+# What an open page asks by itself, whether or not anybody is there: it keeps no session alive.
+ASKED_BY_PAGES = frozenset({"registrations.claim", "registrations.claims"})
+
+
 class IdleSessions(SecureCookieSessionInterface):
     """A signed cookie that every request of a signed-in person renews (ASVS 7.3.1)."""
 
     def get_expiration_time(self, app: Flask, session: SessionMixin) -> None:
         """No date: the browser forgets it when it closes. `idle_hours` is checked on reading."""
         return
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Not for what a page asks by itself, unless it changed the session."""
+        if request.endpoint in ASKED_BY_PAGES:
+            return session.modified
+        return super().should_set_cookie(app, session)
 
 
 def init_app(app: Flask) -> None:

@@ -26,6 +26,8 @@ WEAKEST = {
     "registrations.undo": "reviewer",
     "registrations.review": "reviewer",
     "registrations.letter": "reviewer",
+    "registrations.claim": "reviewer",
+    "registrations.claims": "reviewer",
     "registrations.export": "reviewer",
     "figures.index": "reviewer",
     "figures.export": "reviewer",

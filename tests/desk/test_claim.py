@@ -113,10 +113,10 @@ def test_one_releases_ones_own_and_no_colleagues(ada, reviewer, colleague):
     look(ada, reviewer)
 
     with transaction():
-        claims.release(ada, by=colleague)
+        claims.release(ada.id, by_id=colleague.id)
     assert holder(ada) == reviewer
     with transaction():
-        claims.release(ada, by=reviewer)
+        claims.release(ada.id, by_id=reviewer.id)
 
     assert holder(ada) is None
 

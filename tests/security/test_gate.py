@@ -86,6 +86,8 @@ AUDIENCE: dict[str, set[str]] = {
             "registrations.undo",
             "registrations.review",
             "registrations.letter",
+            "registrations.claim",
+            "registrations.claims",
             "registrations.export",
             "figures.index",
             "figures.export",
