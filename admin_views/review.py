@@ -24,7 +24,7 @@ from admin_views.registration_steps import (
 )
 from portal import i18n
 from portal.accounts.user import Status, User
-from portal.desk import decision, marks, traces, watch
+from portal.desk import decision, marks, traces, watch, workplace
 from portal.desk.decision import Verdict
 from portal.desk.review import Review
 from portal.desk.standard_text import Purpose
@@ -78,6 +78,7 @@ class Reviews(Claims):
             every=every_seconds(),
             me=me().id,
             noted=noted(user),
+            single_keys=workplace.of(me()).single_keys,
             address_of=lambda user_id: review_url(user_id, filters.kept()),
         )
 

@@ -6,7 +6,7 @@ from datetime import time
 from typing import Any
 
 from babel import dates
-from flask import url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import get_locale
@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, RadioField, SelectField
 
-from admin_views.base import StaffView, ask_for, back_to
+from admin_views.base import StaffView, ask_for, back_to, way_back
 from portal import clock
 from portal.desk import workplace
 from portal.desk.workplace import CHOICES, Notice
@@ -75,6 +75,16 @@ class MyWorkplace(StaffView):
             zone=str(workplace.local_time(me(), clock.now()).tzinfo),
         )
         return page, 400 if form.errors else 200
+
+    @expose("/keys", methods=["POST"])
+    def keys(self) -> ResponseReturnValue:
+        """Use single letters as keys, or do not any more; from the page that lists them."""
+        wanted = "single_keys" in request.form
+        ask_for(
+            lambda: workplace.choose(me_locked(), single_keys=wanted),
+            done=_("Single letters are keys.") if wanted else _("Single letters are no keys."),
+        )
+        return back_to(way_back(url_for(".index")))
 
 
 def _hours() -> list[tuple[int, str]]:

@@ -41,6 +41,7 @@ WEAKEST = {
     "accounts.note_removal": "reviewer",
     "accounts.mention": "reviewer",
     "workplace.index": "reviewer",
+    "workplace.keys": "reviewer",
     "accounts.access_level": "manager",
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",

@@ -106,12 +106,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path, chromium: Browser) -> Iterator[Flask]:
+def app(
+    database_url: str, tmp_path: Path, chromium: Browser, request: pytest.FixtureRequest
+) -> Iterator[Flask]:
     """The whole site, whose mailed links lead to the thread that serves it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{free.getsockname()[1]}"
     environ = {"PORTAL_BIND": bind, "PORTAL_LIMITS_ENABLED": "false"}
+    for mark in request.node.iter_markers("settings"):
+        environ |= mark.kwargs
     site = a_site(make_settings(tmp_path / "instance", database_url, **environ))
     with site.app_context():
         limiter.reset()

@@ -101,6 +101,7 @@ AUDIENCE: dict[str, set[str]] = {
             "accounts.note_removal",
             "accounts.mention",
             "workplace.index",
+            "workplace.keys",
         ],
         REVIEWERS,
     ),
