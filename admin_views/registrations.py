@@ -11,11 +11,12 @@ from flask_babel import lazy_gettext as _l
 
 from admin_views import columns, export, filter_fields, filters
 from admin_views.base import listed
+from admin_views.claims import every_seconds
 from admin_views.export import Column
 from admin_views.filters import Asked
 from admin_views.review import Reviews
 from portal.accounts.user import User
-from portal.desk import claim, decision, marks, queue
+from portal.desk import claim, decision, marks, queue, workplace
 from portal.desk.decision import Decision, Verdict
 from portal.desk.queue import Tab
 from portal.desk.waiting import Waiting
@@ -58,6 +59,8 @@ class Registrations(Reviews):
             undoable=decision.undoable(by=me()),
             marks=marks.marks_of(undecided),
             claims=claim.held(undecided),
+            every=every_seconds(),
+            single_keys=workplace.of(me()).single_keys,
             mails=mails,
             looks=opening.looks([mail.id for mail in mails.values()]),
         )

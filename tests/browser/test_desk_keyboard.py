@@ -14,6 +14,9 @@ from portal.desk import standard_text, workplace
 from portal.desk.standard_text import Purpose
 from tests.browser.conftest import Window
 
+# An open page asks every five seconds in these tests.
+POLLED = 15_000
+
 
 @pytest.fixture
 def three(people: Any) -> list[User]:
@@ -53,8 +56,9 @@ def status_of(user: User) -> Status:
 def test_a_queue_is_worked_through_without_a_mouse(at_the_desk: Window, three: list[User]) -> None:
     window, page = at_the_desk, at_the_desk.page
 
-    window.open(f"/admin/registrations/{three[0].id}")
+    press(window, "j", "j", "k", "o")
     assert heading(window) == "Ada Lovelace"
+    assert window.barriers() == []
     page.keyboard.press("a")
     page.keyboard.press("g")  # guest, in the list that has the focus
     page.keyboard.press("Tab")
@@ -77,6 +81,11 @@ def test_a_queue_is_worked_through_without_a_mouse(at_the_desk: Window, three: l
     page.keyboard.press("Control+k")
     assert heading(window) == "Grace Hopper"  # while one types, no letter is a key
     assert page.get_by_label("Question").input_value() == "a question: jkuar?/"
+    page.get_by_role("button", name="Approve").focus()
+    press(window, "/")
+    page.keyboard.type("mary")
+    press(window, "Enter")
+    assert "q=mary" in page.url
     assert window.complaints == []
 
 
@@ -152,19 +161,24 @@ def test_colleagues_see_each_other_look_and_decide_without_a_reload(
     theirs.sign_in(manager)
     item = f"/admin/registrations/{three[0].id}"
 
+    theirs.open("/admin/registrations/")
     mine.open(item)
     expect(mine.page.locator("#claim")).to_contain_text("You look at it now.")
+    row = theirs.page.get_by_role("row", name="Ada Lovelace")
+    expect(row).to_contain_text("looks at it now.", timeout=POLLED)
     theirs.open(item)
     expect(theirs.page.locator("#claim")).to_contain_text("looks at it now.")
     theirs.page.keyboard.press("c")
     expect(theirs.page.locator("#claim")).to_contain_text("You look at it now.")
-    expect(mine.page.locator("#claim")).to_contain_text(f"{manager.full_name} looks at it now.")
+    expect(mine.page.locator("#claim")).to_contain_text(
+        f"{manager.full_name} looks at it now.", timeout=POLLED
+    )
 
     theirs.page.get_by_label("Access level").select_option("guest")
     theirs.press("Approve")
 
     told = mine.page.get_by_role("alert")
-    expect(told).to_contain_text(f"{manager.full_name}: Approved")
+    expect(told).to_contain_text(f"{manager.full_name}: Approved", timeout=POLLED)
     expect(mine.page.get_by_role("button", name="Approve")).to_be_hidden()
     assert mine.complaints == []
     assert theirs.complaints == []
@@ -193,8 +207,20 @@ def test_an_ended_session_is_said_in_the_page(at_the_desk: Window, three: list[U
 
     page.context.clear_cookies()
 
-    expect(page.get_by_role("alert")).to_contain_text("Your session has ended.")
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended.", timeout=POLLED)
     expect(page.get_by_label("Password")).to_have_count(0)
     with page.expect_navigation():
         page.get_by_role("link", name="Sign in again").click()
     assert heading(window) == "Sign in"
+
+
+def test_a_row_is_claimed_from_the_list(at_the_desk: Window, three: list[User]) -> None:
+    page = at_the_desk.page
+
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+
+    row = page.get_by_role("row", name="Ada Lovelace")
+    expect(row).to_contain_text("You look at it now.")
+    press(at_the_desk, "r")
+    assert heading(at_the_desk) == "Reject 1 registration"

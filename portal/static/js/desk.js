@@ -35,7 +35,7 @@ function press(key) {
   const rows = all("[data-item]");
   const row = document.activeElement.closest("[data-item]");
   if (rows.length && (key === "j" || key === "k")) return step(rows, row, key === "j" ? 1 : -1);
-  const found = row?.querySelector(`[data-key="${key}"]`) ?? all(`[data-key="${key}"]`).find((one) => !one.closest("[data-item]"));
+  const found = row?.querySelector(`[data-key="${key}"]`) ?? all(`[data-key="${key}"]`).find((one) => !one.closest("[data-item]")) ?? (key === "/" && document.getElementById("filter-q"));
   if (!found) return false;
   act(found);
   return true;
