@@ -221,6 +221,7 @@ def _refused_by_database(error: IntegrityError) -> StepRefused:
         ("access_levels", "name"),
         ("agents", "name"),
         ("standard_texts", "name"),
+        ("saved_filters", "name"),
         ("access_levels", "rank"),
     ):
         if f"{table}.{field}" in said or re.search(rf"uq_{table}_(\w+_)?{field}\b", said):

@@ -14,9 +14,11 @@ from admin_views.base import listed
 from admin_views.claims import every_seconds
 from admin_views.export import Column
 from admin_views.filters import Asked
+from admin_views.onward import list_url
 from admin_views.review import Reviews
+from admin_views.saved_filters import SavedFilters
 from portal.accounts.user import User
-from portal.desk import claim, decision, marks, queue, workplace
+from portal.desk import claim, decision, marks, queue, saved_filter, workplace
 from portal.desk.decision import Decision, Verdict
 from portal.desk.queue import Tab
 from portal.desk.waiting import Waiting
@@ -25,7 +27,7 @@ from portal.pages.doors import me
 from portal.paging import PER_PAGE, Page
 
 
-class Registrations(Reviews):
+class Registrations(Reviews, SavedFilters):
     """The queue. The list shows who waits; the pages behind its buttons decide."""
 
     part = "registrations"
@@ -56,6 +58,9 @@ class Registrations(Reviews):
             offered=columns.offered(asked.tab),
             shown=columns.chosen(asked.tab),
             kept=filters.kept_values(),
+            saved=saved_filter.saved_by(me()),
+            query=filters.kept(),
+            address_of=list_url,
             undoable=decision.undoable(by=me()),
             marks=marks.marks_of(undecided),
             claims=claim.held(undecided),

@@ -16,7 +16,7 @@ from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.agents.catalogue import Agent
 from portal.database import db, transaction
-from portal.desk import note, question
+from portal.desk import note, question, saved_filter
 from portal.desk.note import Note
 from portal.desk.standard_text import StandardText
 from portal.mail.mailbox import CapturedMail
@@ -103,6 +103,7 @@ def world_of(people: People, language: str) -> World:
             "agent_id": [near.id, 999],
             "level_id": [level("guest").id, level("extended").id, 999],
             "text_id": [1, 999],
+            "filter_id": [_filter(reviewer), _filter(administrator), 999],
             "accounts.note_removal.user_id": [pending.id],
             "accounts.note_removal.note_id": _notes(pending, administrator),
             "role_id": [role.id for role in db.session.scalars(db.select(Role))],
@@ -156,6 +157,7 @@ def world_of(people: People, language: str) -> World:
                 "domain=example.org&language=en&level=1&mark=hasty&age=1&claimed=nobody",
                 "cols=username,registered",
             ],
+            "registrations.new_filter": ["language=de&mark=hasty"],
             "registrations.question": [f"ids={pending.id}", f"ids={rejected.id}"],
             "registrations.undo": [f"ids={approved.id}&ids={pending.id}"],
             "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],
@@ -170,6 +172,12 @@ def world_of(people: People, language: str) -> World:
         },
         data=_data(),
     )
+
+
+def _filter(by: User) -> int:
+    with transaction():
+        saved = saved_filter.save("tab=asked&language=de", name=NAME, by=by)
+    return saved.id
 
 
 def _notes(user: User, by: User) -> list[object]:

@@ -12,6 +12,7 @@ from portal.desk.claim import Claim
 from portal.desk.note import Note
 from portal.desk.question import Question
 from portal.desk.review import Review
+from portal.desk.saved_filter import SavedFilter
 from portal.desk.traces import RequestTrace
 
 if TYPE_CHECKING:
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 
 def forget(user: User) -> None:
-    """Remove the review, its questions, notes and traces. Fingerprints lose their tie."""
+    """Remove the review, its questions, notes and traces, and what the person saved as staff.
+
+    Fingerprints lose their tie.
+    """
     memory.let_go(user)
     for model in (Claim, Note, Question, RequestTrace, Review):
         db.session.execute(delete(model).where(model.user_id == user.id))
+    db.session.execute(delete(SavedFilter).where(SavedFilter.by_id == user.id))
     db.session.expire(user, ["review"])

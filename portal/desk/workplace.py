@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import audit, clock, i18n
@@ -136,15 +136,3 @@ def _untouched(user_id: int) -> Workplace:
         quiet_until=0,
         single_keys=True,
     )
-
-
-class SavedFilter(Model):
-    """A list with its filters, kept by one member of staff under a name."""
-
-    __tablename__ = "saved_filters"
-    __table_args__ = (UniqueConstraint("by_id", "name"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    by_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(60))
-    query: Mapped[str] = mapped_column(String(1000))

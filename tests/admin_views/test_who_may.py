@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 
 from portal.accounts.user import User
-from portal.database import db
+from portal.database import db, transaction
+from portal.desk import saved_filter
 from tests.admin_views.panel import a_busy_portal, everything
 from tests.conftest import Browser
 from tests.people import level, person
@@ -28,6 +29,10 @@ WEAKEST = {
     "registrations.letter": "reviewer",
     "registrations.claim": "reviewer",
     "registrations.claims": "reviewer",
+    "registrations.saved_filters": "reviewer",
+    "registrations.new_filter": "reviewer",
+    "registrations.saved_filter": "reviewer",
+    "registrations.filter_removal": "reviewer",
     "registrations.export": "reviewer",
     "figures.index": "reviewer",
     "figures.export": "reviewer",
@@ -89,7 +94,7 @@ def endpoints(app: Flask) -> list[Any]:
 def address(rule: Any, panel: dict[str, User]) -> str:
     """The address with ids of rows that are there."""
     values = {"user_id": panel["approved"].id, "level_id": 1, "role_id": 1, "agent_id": 1}
-    values["text_id"] = values["note_id"] = 1
+    values["text_id"] = values["note_id"] = values["filter_id"] = 1
     adapter = rule.map.bind("localhost")
     path: str = adapter.build(
         rule.endpoint, {name: values[name] for name in rule.arguments}, force_external=False
@@ -154,8 +159,8 @@ def test_no_form_is_taken_without_its_csrf_token(app, panel, administrator, sign
         assert everything() == before, rule.endpoint
 
 
-def test_looking_at_a_page_changes_nothing(app, panel, administrator, signed_in):
-    browser = signed_in(administrator)
+def test_looking_at_a_page_changes_nothing(app, panel, people, new_browser):
+    browser = _browser_of("administrator", people, panel, new_browser)
     before = everything()
     for rule in endpoints(app):
         if "GET" in rule.methods:
@@ -240,5 +245,8 @@ def _browser_of(
     if who in panel:
         browser.sign_in(person(db.session.merge(panel[who])))
     elif who != "visitor":
-        browser.sign_in(person(people.staff(who)))
+        user = people.staff(who)
+        with transaction():
+            saved_filter.save("tab=asked", name="Asked", by=user)
+        browser.sign_in(person(user))
     return browser

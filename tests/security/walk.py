@@ -17,7 +17,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.database import db, transaction
-from portal.desk import note
+from portal.desk import note, saved_filter
 from portal.mail.mail import Mail
 from tests.people import People, an_agent, person
 
@@ -53,6 +53,7 @@ class Site:
             "role_id": role.id,
             "text_id": 1,
             "note_id": _note(member),
+            "filter_id": _filter(member),
             "letter_id": 1,
             "filename": "css/portal.css",
         }
@@ -87,6 +88,13 @@ def _note(member: User) -> int:
     with transaction():
         written = note.write(member, by=member, text="Sits next door")
     return written.id
+
+
+def _filter(member: User) -> int:
+    with transaction():
+        saved = saved_filter.save("tab=asked", name="Asked", by=member)
+    db.session.flush()
+    return saved.id
 
 
 def _ticket_of(user: User) -> str:
