@@ -27,7 +27,7 @@ from portal.accounts import directory, silence
 from portal.errors import StepRefused
 from portal.mail import listing, opening, outbox, pauses
 from portal.mail.listing import Shelf
-from portal.mail.mail import Mail
+from portal.mail.mail import Channel, Mail
 from portal.pages.doors import me
 from portal.security.forms import PortalForm, email_field
 
@@ -77,6 +77,7 @@ class OutgoingMail(StaffView):
             search=search,
             too_many=bool(found and found.after),
             pause=pauses.current(),
+            hook_pause=pauses.current(Channel.WEBHOOK),
         )
 
     @expose("/export.csv")
@@ -148,7 +149,7 @@ class OutgoingMail(StaffView):
 _COLUMNS = [
     Column(_l("Number"), lambda mail: mail.id),
     Column(_l("About"), lambda mail: wording.mail_label(mail.kind)),
-    Column(_l("To"), lambda mail: mail.recipient),
+    Column(_l("To"), lambda mail: _l("Webhook") if mail.is_event else mail.recipient),
     Column(_l("Language"), lambda mail: mail.language),
     Column(_l("Status"), lambda mail: mail.state.label),
     Column(_l("Posted"), lambda mail: mail.posted_at),

@@ -15,6 +15,7 @@ from portal.audit import Action, AuditEntry
 from portal.desk.bulk import Deed
 from portal.desk.decision import Verdict
 from portal.mail import trouble
+from portal.mail.events import Event
 from portal.notifications import Kind
 from portal.paging import COUNTED
 
@@ -65,8 +66,8 @@ def action_label(entry: AuditEntry) -> Any:
 
 
 def mail_label(kind: str) -> Any:
-    """What a mail is about, by its kind."""
-    return _MAILS.get(kind, kind)
+    """What a mail or an event is about, by its kind."""
+    return Event(kind).label if kind in set(Event) else _MAILS.get(kind, kind)
 
 
 def notification_label(kind: str) -> Any:
@@ -122,7 +123,7 @@ def _value(key: str, value: Any) -> str:
     if key == "deed":
         return str(Deed(value).label)
     if key == "kind":
-        return str(_MAILS.get(value) or _KINDS.get(value, value))
+        return str(_KINDS.get(value) or mail_label(value))
     return str(value)
 
 

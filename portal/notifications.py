@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, lazyload, mapped_column, relationship
 
 from portal import clock
 from portal.database import Model, UtcDateTime, db, read_anew
+from portal.mail import events
+from portal.mail.events import Event
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -46,6 +48,14 @@ _LABELS = {
 
 # What puts a registration before the staff, until they decide or ask; the newest is worth a mail.
 TO_DECIDE = (Kind.NEW_REGISTRATION, Kind.ANSWER, Kind.UNANSWERED)
+
+# What programs that listen are told at the same time. A mention is nobody else's business.
+_EVENTS = {
+    Kind.NEW_REGISTRATION: Event.READY,
+    Kind.ANSWER: Event.ANSWERED,
+    Kind.UNANSWERED: Event.UNANSWERED,
+    Kind.NOT_ME: Event.NOT_ME,
+}
 
 
 class Notification(Model):
@@ -93,6 +103,7 @@ def raise_for(user: User, kind: Kind) -> Notification:
     notification = Notification(kind=kind.value, about=user, raised_at=clock.now())
     db.session.add(notification)
     read_anew(user, "open_notifications")
+    events.post(_EVENTS[kind], user)
     return notification
 
 

@@ -23,6 +23,7 @@ from portal.revisions import without_password
 from portal.serving import first_run
 from portal.serving.problems import Problem
 from portal.settings import ROOT
+from tests.mail.hook import SECRET
 from tests.serving.running import command, within
 
 
@@ -125,6 +126,8 @@ def test_config_show_says_where_each_value_came_from_and_no_secret(place: Path) 
         PORTAL_DATABASE_URL="postgresql://portal:hush@db/portal",
         PORTAL_REDIS_URL="redis://:hush@cache:6379/0",
         PORTAL_SECRET_KEY="k3y-abcdefghijklmnopqrstuvwxyz01234",
+        PORTAL_WEBHOOK_URL="https://chat.example.org/hooks/hush",
+        PORTAL_WEBHOOK_SECRET=SECRET,
     )
 
     rows = {line.split()[0]: line for line in done.stdout.splitlines()}
@@ -134,11 +137,13 @@ def test_config_show_says_where_each_value_came_from_and_no_secret(place: Path) 
     assert rows["instance"].endswith("PORTAL_INSTANCE")
     assert '"postgresql://portal:***@db/portal"' in rows["database.url"]
     assert '"redis://:***@cache:6379/0"' in rows["redis.url"]
+    assert '"https://chat.example.org/…"' in rows["webhook.url"]
+    assert "not shown" in rows["secrets.webhook_secret"]
     assert "not shown" in rows["secrets.secret_key"]
     assert rows["secrets.secret_key"].endswith("PORTAL_SECRET_KEY")
     assert rows["secrets.password_salt"].endswith("secrets.toml")
     secrets = re.findall('"(.+)"', (place / "instance" / "secrets.toml").read_text())
-    for secret in (*secrets, "hush", "k3y-"):
+    for secret in (*secrets, "hush", "k3y-", SECRET):
         assert secret not in done.stdout
 
 

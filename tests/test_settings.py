@@ -16,6 +16,7 @@ import pytest
 from portal import settings
 from portal.settings import ROOT, SettingsError
 from portal.settings.sources import KEYS
+from tests.mail.hook import SECRET
 
 Reading = Callable[..., settings.Settings]
 
@@ -169,6 +170,16 @@ def test_a_value_of_the_wrong_kind_is_refused_with_what_is_expected(
         ),
         ({"PORTAL_BIND": "0.0.0.0:8000"}, ["public_url", "PORTAL_PUBLIC_URL"]),
         ({"PORTAL_BIND": "8000"}, ["bind (in PORTAL_BIND)", "host:port"]),
+        ({"PORTAL_WEBHOOK_URL": "https://chat.example.org/"}, ["PORTAL_WEBHOOK_SECRET"]),
+        ({"PORTAL_WEBHOOK_SECRET": "whsec_short"}, ["webhook_secret", "whsec_"]),
+        (
+            {"PORTAL_WEBHOOK_URL": "http://chat.example.org/x", "PORTAL_WEBHOOK_SECRET": SECRET},
+            ["webhook.url (in PORTAL_WEBHOOK_URL)", "https://"],
+        ),
+        (
+            {"PORTAL_WEBHOOK_URL": "https://a:b@example.org", "PORTAL_WEBHOOK_SECRET": SECRET},
+            ["webhook.url", "https://chat.example.org"],
+        ),
         ({"PORTAL_DESK_STALE_AFTER_DAYS": "3"}, ["desk.stale_after_days", "remind_after_days"]),
         ({"PORTAL_BIND": "localhost:99999"}, ["bind", "65535"]),
         ({"PORTAL_BIND": "::1:8000"}, ["bind", "host:port"]),

@@ -23,12 +23,13 @@ from portal.accounts.permissions import Permission
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.desk import deeds
-from portal.desk.bulk import Bulk, BulkItem, grace
+from portal.desk.bulk import Bulk, BulkItem, grace, progress
 from portal.desk.bulk_asking import HOLD, release
 from portal.desk.decision import Decision
 from portal.desk.deeds import AT_ONCE, Work
 from portal.errors import StepRefused
-from portal.mail import outbox
+from portal.mail import events, outbox
+from portal.mail.events import Event
 from portal.mail.mail import Mail
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _take(bulk_id: int, ids: Sequence[int]) -> bool:
         open_items = select(BulkItem).where(*BulkItem.open_of(bulk_id), BulkItem.user_id.in_(ids))
         items = {item.user_id: item for item in db.session.scalars(open_items)}
         users = deeds.lock(list(items))
-        with i18n.mail_locale(step.by.language, step.by.time_zone):
+        with i18n.mail_locale(step.by.language, step.by.time_zone), events.silence():
             step.begin(users if may else [])
             for user in users:
                 _take_on(user, step if may else None, drafts.get(user.id), items[user.id], bulk)
@@ -157,12 +158,26 @@ def _finish(bulk_id: int) -> bool:
         if db.session.scalar(left.limit(1)) is not None:
             return True
         bulk.finished_at = clock.now()
+        _tell(bulk)
         if bulk.kind.decides:
             release(bulk, at=bulk.finished_at + grace())
         if bulk.undoes_id is not None:
             undone = db.session.get_one(Bulk, bulk.undoes_id)
             release(undone, at=bulk.finished_at)  # what could not be undone
     return True
+
+
+def _tell(bulk: Bulk) -> None:
+    """Tell programs that listen, once for all of the people."""
+    came = progress(bulk)
+    events.post(
+        Event.BULK_FINISHED,
+        bulk_id=bulk.id,
+        deed=bulk.deed,
+        total=came.total,
+        done=came.done,
+        refused=came.refused,
+    )
 
 
 def _mark_failed(bulk_id: int, user_id: int, trouble: Exception) -> bool:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relatio
 from portal import clock, settings
 from portal.database import Model, UtcDateTime, db, read_anew
 from portal.desk import review
-from portal.mail import outbox
+from portal.mail import events, outbox
+from portal.mail.events import Event
 from portal.mail.mail import Mail
 from portal.mail.message import Message
 
@@ -120,6 +121,7 @@ def note(
     db.session.add(decision)
     read_anew(user, "decisions")
     waits.close()
+    events.post(Event.DECIDED, user, hold=grace, verdict=verdict.value)
     return decision
 
 

@@ -15,7 +15,8 @@ from portal.desk import decision as decisions
 from portal.desk import memory, review
 from portal.desk.decision import Decision, Verdict
 from portal.errors import StepRefused
-from portal.mail import outbox
+from portal.mail import events, outbox
+from portal.mail.events import Event
 from portal.notifications import Kind
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def undo(user: User, *, by: User | None, taken_back: Collection[int] | None = No
         if decision.mail_id not in taken_back:
             raise StepRefused(_too_late(decision))
 
+    events.take_back(Event.DECIDED, user)
     decision.undone_at = clock.now()
     read_anew(user, "decisions")
     if decision.verdict == Verdict.APPROVED:

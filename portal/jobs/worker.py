@@ -12,13 +12,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.utils import import_string
 
 from portal import heartbeat, settings
+from portal.jobs import rounds
 from portal.jobs.consumer import LOOK_EVERY, Consumer
 from portal.jobs.queue import open_queue
 from portal.jobs.stopping import stopping
 from portal.jobs.tasks import Tasks
-from portal.mail import pauses
+from portal.mail import pauses, webhook
 
 log = logging.getLogger(__name__)
+
+LOOK_FOR_EVENTS_EVERY = 2.0
 
 READY = "The worker is ready."
 
@@ -48,13 +51,28 @@ def run_worker(app: Flask | None = None, *, ready: Callable[[], None] | None = N
     consumer.ready = ready or _say_ready
     heart = threading.Thread(target=_beat, args=(app,), name="heart", daemon=True)
     heart.start()
+    hooks = threading.Thread(target=_tell_programs, args=(app,), name="hooks", daemon=True)
+    if of.webhook.url:
+        hooks.start()
     consumer.run()
     heart.join(timeout=1)
+    if of.webhook.url:
+        hooks.join(timeout=of.server.stop_within_seconds)
     return 0
 
 
 def _say_ready() -> None:
     print(READY, flush=True)
+
+
+def _tell_programs(app: Flask) -> None:
+    """Deliver events every few seconds, in a thread that no mail waits for."""
+    while not stopping.wait(LOOK_FOR_EVENTS_EVERY):
+        try:
+            with app.app_context():
+                webhook.deliver_due(within=rounds.SWEEP_WITHIN, stop=stopping.is_set)
+        except Exception:
+            log.exception("events could not be delivered; it comes round again")
 
 
 def _beat(app: Flask) -> None:

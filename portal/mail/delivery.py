@@ -21,6 +21,7 @@ from flask_mailman.message import SafeMIMEMultipart
 from portal import settings
 from portal.mail import lease, pauses
 from portal.mail.lease import Lease
+from portal.mail.mail import Channel
 from portal.mail.sealing import Unreadable, unseal
 from portal.mail.trouble import (
     DeliveryProblem,
@@ -109,7 +110,7 @@ def _deliver(mail: Lease, connection: BaseEmailBackend) -> None:
         lease.put_off(mail, problem)
     else:
         lease.mark_delivered(mail)
-        pauses.end()
+        pauses.end(Channel.MAIL)
 
 
 def _hand_over(mail: Lease, connection: BaseEmailBackend) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from portal import clock
 from portal.database import db, transaction
 from portal.mail import pauses
-from portal.mail.mail import Mail, MailState
+from portal.mail.mail import Channel, Mail, MailState
 from portal.mail.pauses import growing
 from portal.mail.trouble import DeliveryProblem, Trouble
 
@@ -41,16 +41,17 @@ class Lease:
 
 def take(mail_id: int) -> Lease | None:
     """Take this mail, unless it is not due or somebody has it. Commits."""
-    return _take(Mail.id == mail_id)
+    return _take((Mail.id == mail_id) & (Mail.channel == Channel.MAIL.value))
 
 
-def take_next() -> Lease | None:
-    """Take the mail that has been due longest, if any is. Commits."""
-    if db.session.scalar(select(Mail.id).where(_on_offer()).limit(1)) is None:
+def take_next(channel: Channel = Channel.MAIL) -> Lease | None:
+    """Take what has been due longest and leaves this way, if anything does. Commits."""
+    ours = _on_offer() & (Mail.channel == channel.value)
+    if db.session.scalar(select(Mail.id).where(ours).limit(1)) is None:
         return None  # looked before reaching for the write lock
     longest_due = (
         select(Mail.id)
-        .where(_on_offer())
+        .where(ours)
         .order_by(Mail.due_at, Mail.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -120,14 +121,24 @@ def settle_overdue() -> None:
     overdue = or_(Mail.expires_at <= now, Mail.give_up_at <= over, Mail.lease_until <= now)
     if db.session.scalar(select(Mail.id).where(Mail.is_open(), overdue).limit(1)) is None:
         return
-    pause = pauses.current()
-    why = pause.reason if pause else Trouble.UNREACHABLE.value
+    why = {
+        Channel.MAIL: _reason(Channel.MAIL, otherwise=Trouble.UNREACHABLE),
+        Channel.WEBHOOK: _reason(Channel.WEBHOOK, otherwise=Trouble.HOOK_UNREACHABLE),
+    }
     with transaction():
         _set(Mail.is_open(), Mail.lease_until <= now, lease_until=None)
         unheld = Mail.stands(MailState.WAITING)
         _set(unheld, Mail.expires_at <= now, dropped_at=now, body=None)
-        error = func.coalesce(Mail.last_error, why)
-        _set(unheld, Mail.give_up_at <= over, failed_at=now, last_error=error)
+        for channel, reason in why.items():
+            error = func.coalesce(Mail.last_error, reason)
+            this_way = Mail.channel == channel.value
+            _set(unheld, this_way, Mail.give_up_at <= over, failed_at=now, last_error=error)
+
+
+def _reason(channel: Channel, *, otherwise: Trouble) -> str:
+    """Why nothing leaves this way at present."""
+    pause = pauses.current(channel)
+    return pause.reason if pause else otherwise.value
 
 
 def _on_offer() -> ColumnElement[bool]:

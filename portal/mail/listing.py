@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, func, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portal.database import db
@@ -31,14 +31,14 @@ class Shelf(Enum):
 
     @property
     def holds(self) -> list[ColumnElement[bool]]:
-        """Which mails lie here. Decoys, which are for nobody, lie nowhere."""
+        """Which mails and events lie here. Decoys, which are for nobody, lie nowhere."""
         states: dict[Shelf, ColumnElement[bool]] = {
             Shelf.WAITING: Mail.is_open(),
             Shelf.FAILED: Mail.stands(MailState.FAILED),
             Shelf.DELIVERED: Mail.stands(MailState.DELIVERED),
             Shelf.DROPPED: Mail.stands(MailState.DROPPED),
         }
-        real = Mail.recipient.is_not(None)
+        real = or_(Mail.recipient.is_not(None), Mail.channel == Channel.WEBHOOK.value)
         return [states[self], real] if self in states else [real]
 
 
@@ -82,7 +82,7 @@ def of_person(user_id: int, limit: int = 50) -> list[Mail]:
     return list(
         db.session.scalars(
             select(Mail)
-            .where(Mail.user_id == user_id)
+            .where(Mail.user_id == user_id, Mail.channel == Channel.MAIL.value)
             .order_by(Mail.posted_at.desc(), Mail.id.desc())
             .limit(limit)
         )

@@ -51,7 +51,9 @@ def _partial(name: str, *columns: str, where: str) -> Index:
 
 
 class Mail(db.Model):
-    """One letter on its way to one person. What it says is encrypted, and gone once delivered.
+    """One letter on its way to one person, or an event on its way to a program that listens.
+
+    What it says is encrypted, and gone once delivered.
 
     Each thing that happens to it leaves a timestamp. No other column says where the mail
     stands: ask `state`, and in queries `Mail.stands(...)`.
@@ -77,7 +79,7 @@ class Mail(db.Model):
     kind: Mapped[str] = mapped_column(String(40))
     # How it leaves: to a person as a letter, or to a program that listens as a signed request.
     channel: Mapped[str] = mapped_column(String(8), default=Channel.MAIL.value)
-    # None: a decoy, or somebody whose address is none of our business any more.
+    # None: an event, a decoy, or somebody whose address is none of our business any more.
     recipient: Mapped[str | None] = mapped_column(String(254))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     language: Mapped[str] = mapped_column(String(16))
@@ -108,6 +110,11 @@ class Mail(db.Model):
         if self.failed_at:
             return MailState.FAILED
         return MailState.DELIVERING if self.lease_until else MailState.WAITING
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it goes to a program that listens, and not to a person."""
+        return self.channel == Channel.WEBHOOK
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:

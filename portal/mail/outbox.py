@@ -186,8 +186,9 @@ def _new_message_id() -> str:
 @event.listens_for(Mail, "after_insert")
 def _remember_posted(_mapper: Mapper[Mail], _connection: Connection, mail: Mail) -> None:
     session = object_session(mail)
-    # The bell has nothing to say of what waits: the worker would find it not due.
-    if session is not None and mail.due_at <= mail.posted_at:
+    # The bell has nothing to say of what waits: the worker would find it not due. Nor of events,
+    # which a thread of their own looks for.
+    if session is not None and mail.due_at <= mail.posted_at and not mail.is_event:
         session.info.setdefault("posted_mails", []).append(mail)
 
 

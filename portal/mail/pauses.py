@@ -1,4 +1,4 @@
-"""Pauses: when the mail server is away or refuses us, all mail waits and none is blamed."""
+"""Pauses: when a server is away or refuses us, all that goes there waits and none is blamed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import clock
 from portal.database import UtcDateTime, db, transaction
+from portal.mail.mail import Channel
 from portal.mail.trouble import DeliveryProblem, ServerRefuses, in_words
 
 JITTER = 0.2
@@ -23,7 +24,7 @@ REFUSED_FIRST, REFUSED_LONGEST = timedelta(minutes=1), timedelta(minutes=60)
 
 
 class Pause(db.Model):
-    """Why no mail leaves at present. One row while that is so, none otherwise."""
+    """Why nothing leaves at present on one of the ways. A row while that is so, none otherwise."""
 
     __tablename__ = "mail_pauses"
 
@@ -39,27 +40,27 @@ class Pause(db.Model):
         return in_words(self.reason)
 
 
-_THE_ONE = 1
+_ROWS = {Channel.MAIL: 1, Channel.WEBHOOK: 2}
 
 
-def current() -> Pause | None:
-    """Why no mail leaves at present, or None when all is well."""
-    return db.session.get(Pause, _THE_ONE, populate_existing=True)
+def current(channel: Channel = Channel.MAIL) -> Pause | None:
+    """Why nothing leaves this way at present, or None when all is well."""
+    return db.session.get(Pause, _ROWS[channel], populate_existing=True)
 
 
-def is_on() -> bool:
+def is_on(channel: Channel = Channel.MAIL) -> bool:
     """Whether nothing may be tried now. False again when it is time to ask the server."""
-    until = db.session.scalar(select(Pause.until))
+    until = db.session.scalar(select(Pause.until).where(Pause.id == _ROWS[channel]))
     return until is not None and clock.now() < until
 
 
-def begin(problem: DeliveryProblem) -> None:
-    """Let all mail wait, longer each time that the server was asked in vain. Commits."""
+def begin(problem: DeliveryProblem, channel: Channel = Channel.MAIL) -> None:
+    """Let all wait that leaves this way, longer each time that was tried in vain. Commits."""
     with suppress(IntegrityError), transaction():  # another worker began one at this moment
         now = clock.now()
-        pause = current()
+        pause = current(channel)
         if pause is None:
-            pause = Pause(id=_THE_ONE, since=now, until=now, times=0)
+            pause = Pause(id=_ROWS[channel], since=now, until=now, times=0)
             db.session.add(pause)
         elif now < pause.until:
             return  # another thread asked at the same time and has counted it
@@ -70,12 +71,16 @@ def begin(problem: DeliveryProblem) -> None:
         pause.until = now + growing(pause.times, first=first, longest=longest)
 
 
-def end() -> None:
-    """Let mail leave again, because the server took one, or somebody mended things. Commits."""
-    if db.session.scalar(select(Pause.id)) is None:
+def end(*channels: Channel) -> None:
+    """Let things leave again, because a server took one, or somebody mended it. Commits.
+
+    No way named: all of them.
+    """
+    these = Pause.id.in_([_ROWS[channel] for channel in channels or Channel])
+    if db.session.scalar(select(Pause.id).where(these).limit(1)) is None:
         return
     with transaction():
-        db.session.execute(delete(Pause))
+        db.session.execute(delete(Pause).where(these))
 
 
 def growing(times: int, *, first: timedelta, longest: timedelta) -> timedelta:

@@ -20,6 +20,10 @@ class Trouble(StrEnum):
     LATER = "later"
     REFUSED = "refused"
     ADDRESS = "address"
+    HOOK_UNREACHABLE = "hook_unreachable"
+    HOOK_UNTRUSTED = "hook_untrusted"
+    HOOK_BUSY = "hook_busy"
+    HOOK_REFUSED = "hook_refused"
     UNREADABLE = "unreadable"
     UNEXPECTED = "unexpected"
 
@@ -39,6 +43,10 @@ _LABELS = {
     Trouble.LATER: _l("The mail server asked to try again later."),
     Trouble.REFUSED: _l("The mail server refuses this recipient or this mail."),
     Trouble.ADDRESS: _l("The mail server cannot handle this address."),
+    Trouble.HOOK_UNREACHABLE: _l("The program that listens cannot be reached."),
+    Trouble.HOOK_UNTRUSTED: _l("The certificate of the program that listens is not trusted."),
+    Trouble.HOOK_BUSY: _l("The program that listens asked to try again later."),
+    Trouble.HOOK_REFUSED: _l("The program that listens refuses this event."),
     Trouble.UNREADABLE: _l("The mail was encrypted with another key."),
     Trouble.UNEXPECTED: _l("An unexpected error; the log of the worker says more."),
 }

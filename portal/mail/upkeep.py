@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from portal import clock
+from portal import clock, settings
 from portal.database import db, transaction
-from portal.mail.mail import Mail, MailState
+from portal.mail.mail import Channel, Mail, MailState
 
 DECOYS_KEPT = timedelta(days=1)
 STRANGERS_KEPT = timedelta(days=1)
+EVENTS_KEPT = timedelta(days=30)
 FAILED_BODIES_KEPT = timedelta(days=7)
 
 BATCH = 1000  # so that the write lock is held for moments, however much there is
@@ -20,7 +21,13 @@ BATCH = 1000  # so that the write lock is held for moments, however much there i
 def purge() -> None:
     """Throw away old decoys, useless texts, and addresses without an account. Commits."""
     now = clock.now()
-    decoys = Mail.stands(MailState.DROPPED) & Mail.recipient.is_(None) & Mail.user_id.is_(None)
+    to_people = Mail.channel == Channel.MAIL.value
+    decoys = (
+        to_people
+        & Mail.stands(MailState.DROPPED)
+        & Mail.recipient.is_(None)
+        & Mail.user_id.is_(None)
+    )
     _in_batches(decoys & (Mail.dropped_at < now - DECOYS_KEPT))
 
     # A failed mail keeps its text for a while, for staff to try again.
@@ -30,6 +37,11 @@ def purge() -> None:
     # Somebody who was told that their username is taken, or that they were erased.
     strangers = Mail.user_id.is_(None) & Mail.recipient.is_not(None) & ~Mail.is_open()
     _in_batches(strangers & (Mail.posted_at < now - STRANGERS_KEPT), recipient=None)
+
+    events = Mail.channel == Channel.WEBHOOK.value
+    _in_batches(events & ~Mail.is_open() & (Mail.posted_at < now - EVENTS_KEPT))
+    if not settings.current().webhook.url:
+        _in_batches(events & Mail.is_open())  # nobody listens any more
 
 
 def _in_batches(which: ColumnElement[bool], **values: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import select, text
@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal import clock, heartbeat, revisions, settings
 from portal.database import db
 from portal.mail import pauses
-from portal.mail.mail import Mail
+from portal.mail.mail import Channel, Mail
 
 blueprint = Blueprint("health", __name__)
 
@@ -35,10 +35,11 @@ def ready() -> tuple[Response, int]:
     try:
         wrong |= _schema() or _worker()
         if "database" not in wrong:
-            oldest = _oldest_due()
-            waiting_for = max(0.0, (clock.now() - oldest).total_seconds()) if oldest else 0.0
-            if waiting_for > MAIL_STUCK_AFTER.total_seconds() and not pauses.is_on():
+            waiting_for = _due_for(Channel.MAIL)
+            if _is_stuck(Channel.MAIL, waiting_for):
                 wrong["mail"] = "mails are due that nobody delivers"
+            if _is_stuck(Channel.WEBHOOK, _due_for(Channel.WEBHOOK)):
+                wrong["webhook"] = "events are due that nobody delivers"
     except SQLAlchemyError as error:
         # The reason may hold addresses and names: it is for the log only.
         current_app.logger.warning("not ready: %s", type(error).__name__)
@@ -66,14 +67,20 @@ def _worker() -> dict[str, str]:
     return {} if heartbeat.is_alive() else {"worker": "shows no sign of life"}
 
 
-def _oldest_due() -> datetime | None:
-    # The partial index over open mails answers this from its first row.
-    return db.session.scalar(
+def _is_stuck(channel: Channel, due_for: float) -> bool:
+    return due_for > MAIL_STUCK_AFTER.total_seconds() and not pauses.is_on(channel)
+
+
+def _due_for(channel: Channel) -> float:
+    """For how many seconds the oldest has been due that leaves this way."""
+    # The partial index over what is open answers this from its first rows.
+    oldest = db.session.scalar(
         select(Mail.due_at)
-        .where(Mail.is_open(), Mail.due_at <= clock.now())
+        .where(Mail.is_open(), Mail.due_at <= clock.now(), Mail.channel == channel.value)
         .order_by(Mail.due_at, Mail.id)
         .limit(1)
     )
+    return max(0.0, (clock.now() - oldest).total_seconds()) if oldest else 0.0
 
 
 def _uncached(response: Response) -> Response:

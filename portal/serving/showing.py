@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from portal import revisions, settings
 from portal.settings import Settings, SettingsError
@@ -23,6 +24,9 @@ def rows(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 def _value(ours: Settings, key: str) -> str:
     section, _, name = key.rpartition(".")
     value = getattr(getattr(ours, section) if section else ours, name)
+    if key == "webhook.url" and value:
+        # Of such an address the path is often what lets one in.
+        return f'"{value.partition("://")[0]}://{urlsplit(value).hostname}/…"'
     if key in MAY_HOLD_PASSWORD:
         return f'"{revisions.without_password(value, value)}"'
     if isinstance(value, tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ def check(settings: Settings) -> None:
     _check_stores(settings)
     _check_registration(settings)
     _check_desk(settings)
+    _check_webhook(settings)
 
 
 def _check_bind(settings: Settings) -> None:
@@ -180,3 +182,43 @@ def _check_desk(settings: Settings) -> None:
             f"{where(settings, 'desk.stale_after_days')} is not longer than "
             "desk.remind_after_days: questions would be closed before anybody is reminded."
         )
+
+
+def _check_webhook(settings: Settings) -> None:
+    url, secret = settings.webhook.url, settings.secrets.webhook_secret
+    if secret and not _is_webhook_secret(secret):
+        raise SettingsError(
+            f"{where(settings, 'secrets.webhook_secret')}: expected whsec_ and 24 to 64 bytes in "
+            "base64; docs/webhook.md says how to make one."
+        )
+    if not url:
+        return
+    if settings.secrets.secret_key and not secret:
+        raise SettingsError(
+            f"{where(settings, 'webhook.url')} needs a secret to sign with: set "
+            "PORTAL_WEBHOOK_SECRET or PORTAL_WEBHOOK_SECRET_FILE; docs/webhook.md says how to "
+            "make one."
+        )
+    try:
+        parts = urlsplit(url)
+        host, port_is_fine = parts.hostname or "", parts.port is None or parts.port > 0
+    except ValueError:
+        parts, host, port_is_fine = urlsplit(""), "", False
+    if not host or not port_is_fine or parts.username or re.search(r"[\\#]|[^!-~]", url):
+        raise SettingsError(
+            f"{where(settings, 'webhook.url')}: expected an address such as "
+            "https://chat.example.org/hooks/portal."
+        )
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise SettingsError(
+            f"{where(settings, 'webhook.url')} must begin with https://, so that nobody on the way "
+            "reads or changes what is told; http:// is for this machine only."
+        )
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith("whsec_") and 24 <= len(key) <= 64

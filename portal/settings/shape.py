@@ -101,6 +101,15 @@ class Desk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Who listens to what happens at the desk. No URL means nobody."""
+
+    url: str = field(default="", repr=False)  # may hold a password
+    personal_data: bool = False
+    timeout_seconds: int = whole(10, 1, 60)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Passwords:
     """What a password must be, and what hashing one costs."""
 
@@ -147,6 +156,7 @@ class Secrets:
     password_salt: str = field(repr=False)
     outbox_key: str = field(repr=False)
     mail_password: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +174,7 @@ class Settings:
     server: Server = field(default_factory=Server)
     registration: Registration = field(default_factory=Registration)
     desk: Desk = field(default_factory=Desk)
+    webhook: Webhook = field(default_factory=Webhook)
     passwords: Passwords = field(default_factory=Passwords)
     sessions: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)

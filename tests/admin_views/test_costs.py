@@ -26,9 +26,9 @@ MOST = {
     "/admin/access-levels/": 5,
     "/admin/roles/": 5,
     "/admin/agents/": 5,
-    "/admin/mail/": 7,
-    "/admin/mail/?tab=failed": 7,
-    "/admin/mail/?q=person": 10,
+    "/admin/mail/": 8,
+    "/admin/mail/?tab=failed": 8,
+    "/admin/mail/?q=person": 11,
     "/admin/audit/": 5,
     "/admin/audit/?q=person": 8,
 }

@@ -13,11 +13,12 @@ from portal import clock
 from portal.audit import Action
 from portal.database import db, transaction
 from portal.mail import lease, outbox, pauses
-from portal.mail.mail import Mail, MailState
+from portal.mail.mail import Channel, Mail, MailState
 from portal.mail.trouble import ServerDown, Trouble
 from portal.settings import ROOT
 from tests.admin_views.panel import entries, everything, fail, words
 from tests.conftest import Browser
+from tests.mail.hook import SECRET
 
 
 @pytest.fixture
@@ -133,6 +134,24 @@ def test_trying_again_needs_a_mail(mails, manager, signed_in):
 
     assert "Tick at least one row first." in words(browser.get("/admin/mail/"))
     assert everything() == before
+
+
+@pytest.mark.settings(PORTAL_WEBHOOK_URL="http://localhost:9/", PORTAL_WEBHOOK_SECRET=SECRET)
+def test_an_event_is_shown_as_what_it_is_and_can_be_tried_again(a_user, manager, signed_in):
+    a_user(confirmed=True, username="ada")
+    event = next(mail for mail in outbox.waiting() if mail.is_event)
+    pauses.begin(ServerDown(Trouble.HOOK_UNREACHABLE), Channel.WEBHOOK)
+    browser = signed_in(manager)
+
+    page = browser.get("/admin/mail/?tab=waiting")
+    assert "Webhook" in words(page)
+    assert "A registration is ready to review" in words(page)
+    assert "The program that listens cannot be reached." in words(page)
+    assert "Webhook" in browser.get("/admin/mail/export.csv").text
+    browser.submit("/admin/mail/", to="/admin/mail/attempt", ids=str(event.id))
+
+    assert pauses.current(Channel.WEBHOOK) is None
+    assert "registration is ready" not in words(browser.get(f"/admin/accounts/{event.user_id}"))
 
 
 def test_the_panel_says_why_no_mail_leaves_and_trying_again_asks_the_server(

@@ -18,10 +18,12 @@ from portal import clock, heartbeat, jobs, settings
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.jobs import rounds
-from portal.mail import outbox, pauses
+from portal.mail import events, outbox, pauses
+from portal.mail.events import Event
 from portal.mail.mail import Mail, MailState
 from tests.jobs.process import Worker, until
 from tests.mail.conftest import letter
+from tests.mail.hook import SECRET, Hook, listen
 from tests.mail.server import MailServer
 
 Environ = Callable[..., dict[str, str]]
@@ -72,6 +74,22 @@ def test_mail_leaves_although_redis_is_away(
         assert worker.ended() == 0
 
     assert "Traceback" not in worker.output
+
+
+def test_events_leave_and_a_hook_that_hangs_holds_up_no_mail(
+    app: Flask, environ: Environ, mail_server: MailServer, post: Post
+) -> None:
+    with Hook(drip=1) as hook:
+        listen(app, hook.url)
+        names = {"WEBHOOK_URL": hook.url, "WEBHOOK_SECRET": SECRET, "WEBHOOK_TIMEOUT_SECONDS": "2"}
+        names["SERVER_STOP_WITHIN_SECONDS"] = "1"
+        with transaction():
+            events.post(Event.BULK_FINISHED)
+        with Worker(environ(mail_server, **{f"PORTAL_{key}": of for key, of in names.items()})):
+            until(lambda: hook.told)
+            mail = post()
+            until(lambda: state(mail) is MailState.DELIVERED)
+            assert outbox.waiting()[0].is_event
 
 
 def test_what_lies_in_the_queue_and_is_no_task_is_thrown_away(

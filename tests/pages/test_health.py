@@ -13,9 +13,12 @@ from flask import Flask
 from sqlalchemy import event, text
 
 from portal import clock, heartbeat
-from portal.database import db
-from portal.mail import outbox, pauses
+from portal.database import db, transaction
+from portal.mail import events, outbox, pauses
+from portal.mail.events import Event
+from portal.mail.mail import Channel
 from portal.mail.trouble import ServerDown, Trouble
+from tests.mail.hook import SECRET
 
 pytestmark = pytest.mark.both_databases
 
@@ -99,6 +102,24 @@ def test_a_mail_server_that_is_away_does_not_take_the_portal_down(
 
     assert answer.status_code == 200
     assert answer.json["oldest_due_mail_seconds"] > 600
+
+
+@pytest.mark.settings(PORTAL_WEBHOOK_URL="http://localhost:9/", PORTAL_WEBHOOK_SECRET=SECRET)
+def test_events_that_nobody_delivers_are_named_and_a_hook_that_is_away_is_not(
+    browser: Any, app: Flask
+) -> None:
+    with transaction():
+        events.post(Event.BULK_FINISHED)
+
+    with time_machine.travel(clock.now() + timedelta(minutes=11)):
+        heartbeat.beat()
+        stuck = browser.get("/readyz")
+        pauses.begin(ServerDown(Trouble.HOOK_UNREACHABLE), Channel.WEBHOOK)
+        away = browser.get("/readyz")
+
+    assert (stuck.status_code, list(stuck.json["wrong"])) == (503, ["webhook"])
+    assert stuck.json["oldest_due_mail_seconds"] == 0
+    assert away.status_code == 200
 
 
 def test_a_full_disk_is_named(browser: Any, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
