@@ -15,7 +15,7 @@ from wtforms import BooleanField, SelectField, TextAreaField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from admin_views import parameters
-from admin_views.base import chosen, way_back
+from admin_views.base import back_to, chosen, way_back
 from admin_views.decisions import MOST, Decisions
 from admin_views.onward import onward
 from portal.accounts import access, approval, confirmation
@@ -24,6 +24,7 @@ from portal.accounts.user import User
 from portal.desk import claim, standard_text
 from portal.desk import question as questions
 from portal.desk import undo as undoing
+from portal.desk.bulk import Deed
 from portal.desk.standard_text import Purpose
 from portal.pages.doors import me
 from portal.security.forms import PlainText, PortalForm, choices, trimmed
@@ -100,6 +101,8 @@ class RegistrationSteps(Decisions):
     def approval(self) -> ResponseReturnValue:
         """Approve, at a level that this member of staff may give."""
         ids = parameters.ticked(MOST)
+        if len(ids) > 1:
+            return self.for_many(Deed.APPROVAL, ids)
         form = ApprovalForm(self.row(User, ids[0]) if len(ids) == 1 else None)
         return self.decide(
             ids,
@@ -123,6 +126,8 @@ class RegistrationSteps(Decisions):
     def rejection(self) -> ResponseReturnValue:
         """Reject, with a reason that the person reads, or without a word."""
         ids = parameters.ticked(MOST)
+        if len(ids) > 1:
+            return self.for_many(Deed.REJECTION, ids)
         form = RejectionForm()
         user = self.row(User, ids[0]) if len(ids) == 1 else None
         texts = texts_for(user, Purpose.REJECTION)
@@ -205,8 +210,11 @@ class RegistrationSteps(Decisions):
     @expose("/confirmation-mail", methods=["GET", "POST"])
     def confirmation_mail(self) -> ResponseReturnValue:
         """Mail a fresh link to those who have not confirmed."""
+        ids = parameters.ticked(MOST)
+        if len(ids) > 1:
+            return self.for_many(Deed.CONFIRMATION_MAIL, ids)
         return self.decide(
-            parameters.ticked(MOST),
+            ids,
             PortalForm(),
             "admin/registrations/confirmation_mail.html",
             guard=confirmation.must_be_resendable,
@@ -218,6 +226,10 @@ class RegistrationSteps(Decisions):
             ),
             back=self._back(),
         )
+
+    def for_many(self, deed: Deed, ids: Sequence[int]) -> ResponseReturnValue:
+        """To the page before a step on many people, which the worker takes."""
+        return back_to(url_for(".bulk", deed=deed.value, ids=ids, back=self._back()))
 
     def _back(self) -> str:
         return way_back(url_for(".index"))

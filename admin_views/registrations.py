@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin_views import columns, export, filter_fields, filters
 from admin_views.base import listed
+from admin_views.bulks import Bulks
 from admin_views.claims import every_seconds
 from admin_views.export import Column
 from admin_views.filters import Asked
@@ -18,7 +19,7 @@ from admin_views.onward import list_url
 from admin_views.review import Reviews
 from admin_views.saved_filters import SavedFilters
 from portal.accounts.user import User
-from portal.desk import claim, decision, marks, queue, saved_filter, workplace
+from portal.desk import bulk, claim, decision, marks, queue, saved_filter, workplace
 from portal.desk.decision import Decision, Verdict
 from portal.desk.queue import Tab
 from portal.desk.waiting import Waiting
@@ -27,7 +28,7 @@ from portal.pages.doors import me
 from portal.paging import PER_PAGE, Page
 
 
-class Registrations(Reviews, SavedFilters):
+class Registrations(Bulks, Reviews, SavedFilters):
     """The queue. The list shows who waits; the pages behind its buttons decide."""
 
     part = "registrations"
@@ -62,6 +63,7 @@ class Registrations(Reviews, SavedFilters):
             query=filters.kept(),
             address_of=list_url,
             undoable=decision.undoable(by=me()),
+            bulks=bulk.current(),
             marks=marks.marks_of(undecided),
             claims=claim.held(undecided),
             every=every_seconds(),

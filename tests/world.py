@@ -16,7 +16,8 @@ from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.agents.catalogue import Agent
 from portal.database import db, transaction
-from portal.desk import note, question, saved_filter
+from portal.desk import bulk_asking, bulk_round, note, question, saved_filter
+from portal.desk.bulk import Deed
 from portal.desk.note import Note
 from portal.desk.standard_text import StandardText
 from portal.mail.mailbox import CapturedMail
@@ -147,6 +148,7 @@ def world_of(people: People, language: str) -> World:
             ],
             "pages.setup.token": [_invitation(), "nonsense"],
             "letter_id": [_letter(), 0],
+            "bulk_id": [*_bulks([suspended.id, unconfirmed.id], reviewer), 999],
         },
         queries={
             "registrations.index": [
@@ -163,6 +165,11 @@ def world_of(people: People, language: str) -> World:
             "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],
             "registrations.rejection": [f"ids={pending.id}&ids={approved.id}"],
             "registrations.confirmation_mail": [f"ids={unconfirmed.id}&ids={approved.id}"],
+            "registrations.bulk": [
+                f"deed=approval&ids={pending.id}&ids={rejected.id}",
+                f"deed=rejection&ids={pending.id}&ids={approved.id}",
+                "deed=confirmation_mail&all=1&queue=tab%3Dunconfirmed",
+            ],
             "registrations.reopening": [f"ids={rejected.id}&ids={pending.id}"],
             "accounts.index": ["status=suspended", "q=qqq", "sort=oldest"],
             "agents.index": ["q=qqq"],
@@ -186,6 +193,19 @@ def _notes(user: User, by: User) -> list[object]:
         own = note.write(user, by=by, text=NOTE)
         other = note.write(user, by=user, text=f"{NOTE} @{by.username}")
     return [own.id, other.id, 999]
+
+
+def _bulks(ids: list[int], by: User) -> list[object]:
+    """One that is over and failed on everybody, and one that nobody has begun."""
+    asked = []
+    for deed in (Deed.APPROVAL, Deed.REJECTION):
+        with transaction():
+            found = level("guest") if deed is Deed.APPROVAL else None
+            asked.append(bulk_asking.ask(deed, ids, by=by, level=found, reason=REJECTION).id)
+        if deed is Deed.APPROVAL:
+            while bulk_round.work():
+                pass
+    return list(asked)
 
 
 def _denied(people: People) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from portal.audit import Action
 from portal.database import db, locked
 from portal.desk.bulk import KEPT, MOST, Bulk, BulkItem, Deed
 from portal.desk.decision import Decision
+from portal.desk.standard_text import StandardText
 from portal.errors import StepRefused
 from portal.mail import outbox
 from portal.mail.mail import Mail
@@ -40,20 +41,24 @@ def ask(
     by: User,
     level: AccessLevel | None = None,
     reason: str = "",
+    text: StandardText | None = None,
     tell: bool = True,
 ) -> Bulk:
     """Write down that a step shall be taken on these people, each of whom is named now.
 
-    Who is refused will be known when it is taken; nobody who comes later is swept in.
+    Who is refused will be known when it is taken; nobody who comes later is swept in. Of a
+    standard text, which replaces the reason, each reads the variant in their language as it is
+    now.
 
     Raises:
         StepRefused: there is nobody, or more than `MOST`; the level is missing or above what
             the giver's roles may give.
     """
-    if not ids:
-        raise StepRefused(_l("Tick at least one row first."))
     if len(ids) > MOST:
         raise StepRefused(_l("That is more than %(most)s people at once.", most=MOST))
+    known = db.session.scalars(select(User.id).where(User.id.in_(ids))).all()
+    if not known:
+        raise StepRefused(_l("Tick at least one row first."))
     details: dict[str, Any] = {}
     if deed is Deed.APPROVAL:
         if level is None:
@@ -62,7 +67,9 @@ def ask(
         details = {"level": level.id}
     if deed is Deed.REJECTION:
         details = {"reason": reason, "tell": tell}
-    return _write_down(Bulk(deed=deed.value, details=details), ids, by=by)
+        if text is not None:
+            details["variants"] = {each.language: each.body for each in text.variants}
+    return _write_down(Bulk(deed=deed.value, details=details), known, by=by)
 
 
 def ask_for_undo(bulk_id: int, *, by: User) -> Bulk:
@@ -87,7 +94,7 @@ def ask_for_undo(bulk_id: int, *, by: User) -> Bulk:
     release(bulk, at=clock.now() + HOLD)
     decided = select(Decision.user_id).where(Decision.bulk_id == bulk.id, Decision.stands())
     undo = Bulk(deed=Deed.UNDO.value, undoes_id=bulk.id, details={})
-    return _write_down(undo, db.session.scalars(decided), by=by)
+    return _write_down(undo, db.session.scalars(decided.distinct()).all(), by=by)
 
 
 def release(bulk: Bulk, *, at: datetime) -> None:
@@ -109,14 +116,12 @@ def purge() -> None:
     )
 
 
-def _write_down(bulk: Bulk, ids: Iterable[int], *, by: User) -> Bulk:
-    wanted = sorted(set(ids))
-    known = list(db.session.scalars(select(User.id).where(User.id.in_(wanted))))
-    bulk.by, bulk.asked_at, bulk.total = by, clock.now(), len(known)
+def _write_down(bulk: Bulk, ids: Sequence[int], *, by: User) -> Bulk:
+    bulk.by, bulk.asked_at, bulk.total = by, clock.now(), len(ids)
     db.session.add(bulk)
     db.session.flush()
-    if known:
-        db.session.execute(insert(BulkItem), [{"bulk_id": bulk.id, "user_id": id} for id in known])
+    if ids:
+        db.session.execute(insert(BulkItem), [{"bulk_id": bulk.id, "user_id": id} for id in ids])
     audit.record(Action.BULK_ASKED, by=by, bulk=bulk.id, deed=bulk.deed, people=bulk.total)
     return bulk
 

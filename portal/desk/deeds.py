@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.database import db
-from portal.desk import decision, undo
+from portal.desk import decision, standard_text, undo
 from portal.desk.bulk import Bulk, Deed
 from portal.desk.decision import Decision
 from portal.errors import StepRefused
@@ -85,11 +85,14 @@ class Approving(Work):
 
 
 class Rejecting(Work):
-    """Not letting people in, for one reason."""
+    """Not letting people in, for one reason, which each may read in their language."""
 
-    def __init__(self, by: User, reason: str, *, tell: bool) -> None:
+    def __init__(
+        self, by: User, reason: str, *, tell: bool, variants: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(by)
         self.reason = reason
+        self.variants = variants
         self.tell = tell
 
     def guard(self, user: User) -> None:
@@ -100,12 +103,18 @@ class Rejecting(Work):
         """The reason, to those who are told."""
         if not self.tell or not approval.is_told(user):
             return None
-        return outbox.sealed(messages.rejected(user, self.reason))
+        return outbox.sealed(messages.rejected(user, self._reason_for(user)))
 
     def take(self, user: User, letter: Mail | None) -> Decision | None:
         """Reject, unless a colleague did, which is said."""
         self.guard(user)
-        return approval.reject(user, by=self.by, reason=self.reason, tell=self.tell, letter=letter)
+        reason = self._reason_for(user)
+        return approval.reject(user, by=self.by, reason=reason, tell=self.tell, letter=letter)
+
+    def _reason_for(self, user: User) -> str:
+        if not self.variants:
+            return self.reason
+        return standard_text.in_language(self.variants, user.language)
 
 
 class Resending(Work):
@@ -184,13 +193,14 @@ def work(
     level: int | None = None,
     reason: str = "",
     tell: bool = True,
+    variants: Mapping[str, str] | None = None,
     undoes_id: int | None = None,
 ) -> Work:
     """A step with what it is taken with."""
     if deed is Deed.APPROVAL:
         return Approving(by, db.session.get(AccessLevel, level) if level else None)
     if deed is Deed.REJECTION:
-        return Rejecting(by, reason, tell=tell)
+        return Rejecting(by, reason, tell=tell, variants=variants)
     return Resending(by) if deed is Deed.CONFIRMATION_MAIL else Undoing(by, undoes_id)
 
 

@@ -56,7 +56,7 @@ class StandardText(Model):
     def in_language(self, code: str, *, otherwise: str = "en") -> str:
         """What it says in a language; in the other one, or in any, where it lacks that."""
         bodies = {variant.language: variant.body for variant in self.variants}
-        return bodies.get(code) or bodies.get(otherwise) or next(iter(bodies.values()), "")
+        return in_language(bodies, code, otherwise=otherwise)
 
 
 class StandardTextVariant(Model):
@@ -69,6 +69,11 @@ class StandardTextVariant(Model):
     )
     language: Mapped[str] = mapped_column(String(16), primary_key=True)
     body: Mapped[str] = mapped_column(Text)
+
+
+def in_language(bodies: Mapping[str, str], code: str, *, otherwise: str = "en") -> str:
+    """What a text says in a language, by its variants; in another one where it lacks that."""
+    return bodies.get(code) or bodies.get(otherwise) or next(iter(bodies.values()), "")
 
 
 def texts(purpose: Purpose) -> list[StandardText]:

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
-from portal.desk import note
+from portal.desk import bulk_asking, note
+from portal.desk.bulk import Deed
 from portal.mail import lease, outbox
 from portal.mail.mail import Mail
 from portal.mail.trouble import Never, Trouble
@@ -49,6 +50,7 @@ def a_busy_portal(a_user: Callable[..., User]) -> dict[str, User]:
     an_agent()
     with transaction():
         note.write(found["approved"], by=found["approved"], text="Sits next door")
+        bulk_asking.ask(Deed.CONFIRMATION_MAIL, [found["pending"].id], by=found["approved"])
     fail(outbox.waiting()[0])
     return found
 

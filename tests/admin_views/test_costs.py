@@ -69,10 +69,12 @@ def test_the_page_before_a_decision_asks_as_much_for_many_as_for_one(
     waiting = [a_user(confirmed=True).id for _ in range(20)]
     browser = signed_in(reviewer)
     with counted() as for_one:
-        browser.get(f"/admin/registrations/approval?ids={waiting[0]}")
+        browser.get(f"/admin/registrations/bulk?deed=approval&ids={waiting[0]}")
 
     with counted() as for_all:
-        browser.get("/admin/registrations/approval?" + "&".join(f"ids={id}" for id in waiting))
+        browser.get(
+            "/admin/registrations/bulk?deed=approval&" + "&".join(f"ids={id}" for id in waiting)
+        )
 
     assert len(for_all) <= len(for_one)
 

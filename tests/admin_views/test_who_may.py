@@ -34,6 +34,9 @@ WEAKEST = {
     "registrations.saved_filter": "reviewer",
     "registrations.filter_removal": "reviewer",
     "registrations.export": "reviewer",
+    "registrations.bulk": "reviewer",
+    "registrations.progress": "reviewer",
+    "registrations.undo_bulk": "reviewer",
     "figures.index": "reviewer",
     "figures.export": "reviewer",
     "figures.export_reviewers": "reviewer",
@@ -94,12 +97,12 @@ def endpoints(app: Flask) -> list[Any]:
 def address(rule: Any, panel: dict[str, User]) -> str:
     """The address with ids of rows that are there."""
     values = {"user_id": panel["approved"].id, "level_id": 1, "role_id": 1, "agent_id": 1}
-    values["text_id"] = values["note_id"] = values["filter_id"] = 1
+    values["text_id"] = values["note_id"] = values["filter_id"] = values["bulk_id"] = 1
     adapter = rule.map.bind("localhost")
     path: str = adapter.build(
         rule.endpoint, {name: values[name] for name in rule.arguments}, force_external=False
     )
-    return path + f"?ids={panel['pending'].id}"
+    return path + f"?ids={panel['pending'].id}&deed=approval"
 
 
 def test_every_page_of_the_panel_is_in_the_table_above(app):

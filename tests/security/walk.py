@@ -17,7 +17,8 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.database import db, transaction
-from portal.desk import note, saved_filter
+from portal.desk import bulk_asking, note, saved_filter
+from portal.desk.bulk import Deed
 from portal.mail.mail import Mail
 from tests.people import People, an_agent, person
 
@@ -54,6 +55,7 @@ class Site:
             "text_id": 1,
             "note_id": _note(member),
             "filter_id": _filter(member),
+            "bulk_id": _bulk(member),
             "letter_id": 1,
             "filename": "css/portal.css",
         }
@@ -95,6 +97,11 @@ def _filter(member: User) -> int:
         saved = saved_filter.save("tab=asked", name="Asked", by=member)
     db.session.flush()
     return saved.id
+
+
+def _bulk(member: User) -> int:
+    with transaction():
+        return bulk_asking.ask(Deed.REJECTION, [member.id], by=member, reason="No room").id
 
 
 def _ticket_of(user: User) -> str:
