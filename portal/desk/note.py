@@ -84,11 +84,12 @@ def remove(note: Note, *, by: User) -> None:
     must_be_removable(note, by=by)
 
     user, before = db.session.get_one(User, note.user_id), mentions(note.text)
+    review = user.review  # before the notes: their query leaves out what hangs on people
     db.session.delete(note)
     db.session.flush()
     left = mentions(" ".join(each.text for each in page(user).rows))
-    if user.review is not None:
-        user.review.change()
+    if review is not None:
+        review.change()
     audit.record(Action.NOTE_REMOVED, about=user, by=by)
     for colleague in _staff_named(before - left):
         notifications.see(user, Kind.MENTION, colleague)

@@ -103,6 +103,16 @@ def test_nobody_is_mentioned_who_may_not_see_the_account(a_user, reviewer):
     assert mentioned(member) == mentioned(ada) == []
 
 
+def test_one_of_several_notes_about_oneself_can_be_removed(reviewer):
+    first, second = write(reviewer, reviewer, "First"), write(reviewer, reviewer, "Second")
+    db.session.expire_all()
+
+    with transaction():
+        note.remove(locked(Note, first.id), by=db.session.get_one(User, reviewer.id))
+
+    assert [each.id for each in note.page(reviewer).rows] == [second.id]
+
+
 def test_ones_own_note_can_be_removed_and_its_mentions_with_it(a_user, people):
     ada, by, grace, joan = a_user(), *(people.staff("reviewer") for _ in range(3))
     written = write(ada, by, f"@{grace.username} @{joan.username}")
