@@ -1,18 +1,22 @@
-"""The dashboard: who waits, since when, how many register, and whether mail gets out."""
+"""The dashboard: who waits for what and since when, and whether mail gets out."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
 
 from admin_views.base import StaffView, may_open
-from portal import heartbeat, notifications
+from portal import heartbeat, notifications, settings
 from portal.accounts import directory
 from portal.accounts.user import Status
 from portal.desk import queue, waiting
 from portal.desk.waiting import Waiting
 from portal.mail import listing, pauses
 from portal.mail.listing import Shelf
+from portal.mail.mail import Channel
+from portal.notifications import Kind
 from portal.pages.doors import me
 
 NEWEST = 6
@@ -39,13 +43,21 @@ class Dashboard(StaffView):
             waits=waiting.counts(*Waiting, whom=me()),
             Waiting=Waiting,
             overdue_hours=waiting.overdue_hours(),
+            overdue_after=timedelta(hours=waiting.overdue_hours()),
             mentions=notifications.unseen(me(), NEWEST),
             waiting_since=queue.waiting_since(),
-            notifications=notifications.unsettled(NEWEST),
+            news=notifications.unsettled_by_kind(NEWEST),
+            Kind=Kind,
             per_day=directory.registrations_per_day(DAYS),
             mails_failed=mails.get(Shelf.FAILED, 0),
             mails_waiting=mails.get(Shelf.WAITING, 0),
             pause=pauses.current() if sees_mail else None,
+            hook_pause=pauses.current(Channel.WEBHOOK) if sees_mail and _tells_others() else None,
             worker_is_alive=heartbeat.is_alive(),
             Status=Status,
         )
+
+
+def _tells_others() -> bool:
+    """Whether a program listens to what happens here."""
+    return bool(settings.current().webhook.url)

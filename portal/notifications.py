@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, lazyload, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, String, select, text, union_all
+from sqlalchemy.orm import Mapped, joinedload, lazyload, mapped_column, relationship
 
 from portal import clock
 from portal.database import Model, UtcDateTime, db, read_anew
@@ -161,6 +161,40 @@ def unsettled(limit: int) -> list[Notification]:
             .limit(limit)
         ).unique()
     )
+
+
+def unsettled_by_kind(of_each: int) -> dict[Kind, list[Notification]]:
+    """The newest of each kind that waits for staff, at most so many; no kind without any.
+
+    One query, which reads of each kind what its index holds.
+    """
+    newest = union_all(
+        *(
+            select(
+                select(Notification.id)
+                .where(
+                    Notification.kind == kind.value,
+                    Notification.settled_at.is_(None),
+                    Notification.for_id.is_(None),
+                )
+                .order_by(Notification.raised_at.desc(), Notification.id.desc())
+                .limit(of_each)
+                .subquery()
+                .c.id
+            )
+            for kind in Kind
+        )
+    )
+    found: dict[Kind, list[Notification]] = {}
+    rows = (
+        select(Notification)
+        .where(Notification.id.in_(newest))
+        .options(joinedload(Notification.about).options(lazyload("*")))
+        .order_by(Notification.raised_at.desc(), Notification.id.desc())
+    )
+    for row in db.session.scalars(rows):
+        found.setdefault(Kind(row.kind), []).append(row)
+    return {kind: found[kind] for kind in Kind if kind in found}
 
 
 def unseen(whom: User, limit: int) -> list[Notification]:

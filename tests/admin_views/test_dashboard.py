@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import time_machine
 
-from portal import heartbeat
-from portal.database import db, transaction
+from portal import clock, heartbeat
+from portal.accounts.user import User
+from portal.database import db, locked, transaction
+from portal.desk import note, question, unanswered
 from portal.mail import pauses
 from portal.mail.trouble import ServerDown, Trouble
 from tests.admin_views.panel import a_busy_portal, words
+
+NAMES = ("Olga", "Anna", "Sina")
 
 
 def tiles(page: str) -> dict[str, tuple[str, str]]:
@@ -54,12 +58,42 @@ def test_new_registrations_are_notified_until_they_are_decided(a_user, reviewer,
     ada, _una = a_user(full_name="Ada", confirmed=True), a_user(full_name="Una")
     browser = signed_in(reviewer)
     page = browser.get("/admin/")
-    assert f'href="/admin/accounts/{ada.id}?' in page.text
+    assert f'href="/admin/registrations/{ada.id}"' in page.text
     assert "Una" not in words(page)
 
     browser.submit("/account", to="/admin/registrations/rejection", ids=str(ada.id), reason="No")
 
     assert "Ada" not in words(browser.get("/admin/"))
+
+
+def test_what_waits_is_shown_by_its_kind(a_user, people, signed_in):
+    by, grace = people.staff("reviewer"), people.staff("reviewer")
+    start = datetime.now(UTC) - timedelta(days=20)
+    with clock.at(start):
+        old, answered, silent = (a_user(full_name=name, confirmed=True) for name in NAMES)
+        for user in (answered, silent):
+            with transaction():
+                question.ask(locked(User, user.id), by=by, question="Which team?")
+    with transaction():
+        question.answer(locked(User, answered.id), text="Research")
+        note.write(locked(User, old.id), by=by, text=f"@{grace.username}")
+    for days in (3, 14):
+        with clock.at(start + timedelta(days=days)), transaction():
+            assert unanswered.attend(silent.id)
+
+    page = signed_in(grace).get("/admin/")
+
+    panels = dict(re.findall(r"<h2>([^<]*)</h2>(.*?)</section>", page.text, re.DOTALL))
+    assert {
+        heading: set(re.findall("Olga|Anna|Sina", body)) for heading, body in panels.items()
+    } == {
+        "Registrations": set(),
+        "Colleagues mention you": {"Olga"},
+        "Answered a question": {"Anna"},
+        "Did not answer in time": {"Sina"},
+        "New registrations": {"Olga"},
+    }
+    assert "2 registrations have waited for more than 2 days." in words(page)
 
 
 def test_registrations_a_day_are_drawn_and_listed(a_user, reviewer, signed_in):

@@ -21,7 +21,8 @@ from portal.accounts.approval import approve, reject
 from portal.accounts.erasure import erase
 from portal.accounts.user import User
 from portal.database import db, locked, transaction
-from portal.desk import question, undo
+from portal.desk import bulk_asking, bulk_round, question, undo
+from portal.desk.bulk import Deed
 from portal.mail import delivery, events, lease, listing, outbox, pauses, upkeep, webhook
 from portal.mail.events import Event
 from portal.mail.listing import Shelf
@@ -157,17 +158,21 @@ def test_a_decision_that_is_undone_is_not_told(hook, a_user, reviewer):
     assert [kind for kind, _user in types(hook)] == ["registration.ready", "registration.ready"]
 
 
-def test_what_is_done_to_many_is_told_once(hook, a_user):
-    with events.silence():
-        a_user(confirmed=True)
-        a_user(confirmed=True)
-    post(Event.BULK_FINISHED, bulk_id=7, total=2, done=2, refused=0)
+def test_what_is_done_to_many_is_told_once(hook, a_user, reviewer):
+    ids = [a_user(confirmed=True).id, a_user(confirmed=True).id, a_user(rejected=True).id]
+    deliver(MINUTE)
+    hook.told.clear()
+    with transaction():
+        bulk_asking.ask(Deed.APPROVAL, ids, by=reviewer, level=level("standard"))
+    while bulk_round.work():
+        pass
 
-    deliver()
+    deliver(MINUTE)
 
-    assert [told.event["data"] for told in hook.told] == [
-        {"bulk_id": 7, "total": 2, "done": 2, "refused": 0}
-    ]
+    (told,) = hook.told
+    assert told.event["type"] == "bulk.finished"
+    counts = {name: told.event["data"][name] for name in ("deed", "total", "done", "refused")}
+    assert counts == {"deed": "approval", "total": 3, "done": 2, "refused": 1}
 
 
 def test_nothing_is_written_where_nobody_listens(app, a_user):
