@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from portal.accounts import credentials
 from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
-from portal.database import db
+from portal.database import db, transaction
 from portal.desk.traces import RequestTrace, Trace
 from tests.pages.letters import kinds_to, link_in_last_mail
 from tests.pages.test_status_link import link_of, now, refuses
@@ -85,6 +86,20 @@ def test_the_new_mailbox_alone_moves_nothing(browser, new_browser, ada, a_user):
     stranger.sign_in(person(a_user(confirmed=True)))
     assert "belongs to another account" in stranger.get(link).text
     assert now(ada).email == ADA
+
+
+def test_a_code_that_went_to_the_old_address_is_worth_nothing_after_the_move(browser, ada):
+    link = link_of(ada)
+    browser.submit(f"{link}/withdrawal", to=f"{link}/code", next="withdrawal")
+    code = mailed_code()
+    with transaction():
+        credentials.change_address(now(ada), email=NEW)
+    browser.sign_in(person(ada))
+
+    answer = browser.submit("/status/withdrawal", code=code)
+
+    assert answer.status_code == 400
+    assert now(ada).status is Status.PENDING
 
 
 def test_whose_address_it_is_nobody_learns(browser, ada, a_user):
