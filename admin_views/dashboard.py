@@ -46,7 +46,7 @@ class Dashboard(StaffView):
             overdue_after=timedelta(hours=waiting.overdue_hours()),
             mentions=notifications.unseen(me(), NEWEST),
             waiting_since=queue.waiting_since(),
-            news=notifications.unsettled_by_kind(NEWEST),
+            news=notifications.unsettled(NEWEST),
             Kind=Kind,
             per_day=directory.registrations_per_day(DAYS),
             mails_failed=mails.get(Shelf.FAILED, 0),

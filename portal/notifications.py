@@ -151,19 +151,7 @@ def is_unseen(user: User, kind: Kind, whom: User) -> bool:
     return _open_for(user, kind, whom) is not None
 
 
-def unsettled(limit: int) -> list[Notification]:
-    """What waits for staff, newest first, at most `limit`."""
-    return list(
-        db.session.scalars(
-            select(Notification)
-            .where(Notification.settled_at.is_(None), Notification.for_id.is_(None))
-            .order_by(Notification.raised_at.desc(), Notification.id.desc())
-            .limit(limit)
-        ).unique()
-    )
-
-
-def unsettled_by_kind(of_each: int) -> dict[Kind, list[Notification]]:
+def unsettled(of_each: int) -> dict[Kind, list[Notification]]:
     """The newest of each kind that waits for staff, at most so many; no kind without any.
 
     One query, which reads of each kind what its index holds.

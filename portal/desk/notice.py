@@ -17,7 +17,7 @@ from portal.database import db, locked
 from portal.desk import queue, waiting, workplace
 from portal.desk.waiting import Waiting
 from portal.desk.workplace import Notice, Workplace
-from portal.mail import messages, outbox
+from portal.mail import outbox, staff_messages
 from portal.mail.mail import Mail, MailState
 from portal.mail.message import Message
 from portal.notifications import TO_DECIDE, Notification
@@ -155,13 +155,13 @@ def _note_digest(user: User, place: Workplace) -> None:
 
 
 _WAITING = _Letter(
-    lambda user, news: messages.registrations_waiting(
+    lambda user, news: staff_messages.registrations_waiting(
         user, news.ready, news.since, mentions=news.mentions
     ),
     _note_told,
 )
 _OVERDUE = _Letter(
-    lambda user, news: messages.registrations_overdue(
+    lambda user, news: staff_messages.registrations_overdue(
         user,
         news.overdue,
         after=timedelta(hours=waiting.overdue_hours()),
@@ -171,7 +171,7 @@ _OVERDUE = _Letter(
     _note_reminded,
 )
 _DIGEST = _Letter(
-    lambda user, news: messages.digest(
+    lambda user, news: staff_messages.digest(
         user,
         ready=news.ready,
         overdue=news.overdue,

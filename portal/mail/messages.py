@@ -209,57 +209,6 @@ def username_changed(user: User, old: str) -> Message:
     )
 
 
-def registrations_waiting(
-    staff: User, count: int, since: datetime | None, *, mentions: int = 0
-) -> Message:
-    """Tell a reviewer how many registrations wait, since when the first does, and who asks them."""
-    return _to_staff(
-        staff,
-        "registrations_waiting",
-        count=count,
-        since=since,
-        mentions=mentions,
-        link=_panel("registrations/" if count else ""),
-    )
-
-
-def registrations_overdue(
-    staff: User, count: int, *, after: timedelta, ready: int, since: datetime | None
-) -> Message:
-    """Remind a reviewer of those who wait for longer than they should."""
-    return _to_staff(
-        staff,
-        "registrations_overdue",
-        count=count,
-        after=after,
-        ready=ready,
-        since=since,
-        link=_panel("registrations/"),
-    )
-
-
-def digest(
-    staff: User,
-    *,
-    ready: int,
-    overdue: int,
-    answered: int,
-    mentions: int,
-    since: datetime | None,
-) -> Message:
-    """Tell a reviewer once a day what waits."""
-    return _to_staff(
-        staff,
-        "digest",
-        ready=ready,
-        overdue=overdue,
-        answered=answered,
-        mentions=mentions,
-        since=since,
-        link=_panel(),
-    )
-
-
 def to_nobody(like: str) -> Message:
     """Write a mail that nobody gets, for the work it takes (see `outbox.post_nothing`).
 
@@ -330,13 +279,3 @@ def _to(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
         user_id=user.id,
         **context,
     )
-
-
-def _to_staff(staff: User, kind: str, **context: Any) -> Message:
-    """A mail that members of staff can choose not to get; it says where."""
-    return _to(staff, kind, workplace_link=_panel("workplace/"), **context)
-
-
-def _panel(page: str = "") -> str:
-    # By its path: the staff panel is joined to the portal above us, and its URLs are stable.
-    return f"{settings.current().public_url}/admin/{page}"

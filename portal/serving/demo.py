@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from portal.demo import DemoResult
     from portal.settings import Settings
 
-# Wherever the settings point, a demo writes to its own folder and mails nobody.
+# Wherever the settings point, a demo writes to its own folder and tells nobody.
 _OWN = {
     "PORTAL_DATABASE_URL": "",
     "PORTAL_REDIS_URL": "",
     "PORTAL_MAIL_TRANSPORT": "mailbox",
     "PORTAL_MAIL_SERVER": "",
     "PORTAL_MAIL_SECURITY": "tls",
+    "PORTAL_WEBHOOK_URL": "",
     "PORTAL_PUBLIC_URL": "",
     "PORTAL_SERVER_PROXY_HOPS": "0",
 }

@@ -67,7 +67,7 @@ def test_a_mention_is_before_that_colleague_alone_until_they_have_seen_it(a_user
 
     assert (mentioned(grace), mentioned(other), mentioned(by)) == ([ada.id], [], [])
     assert waiting.counts(Waiting.MENTIONS, whom=grace) == {Waiting.MENTIONS: 1}
-    assert notifications.unsettled(9) == []
+    assert notifications.unsettled(9) == {}
     with transaction():
         notifications.see(ada, Kind.MENTION, grace)
         notifications.see(ada, Kind.MENTION, grace)

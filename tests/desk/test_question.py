@@ -48,7 +48,7 @@ def test_a_question_hands_the_request_to_the_applicant_with_a_mail(a_user, revie
     assert (whose(Tab.READY), whose(Tab.ASKED)) == ([], [user.id])
     assert outbox.waiting()[-1].kind == "question"
     assert [entry.details for entry in entries(Action.ASKED)] == [{}]
-    assert notifications.unsettled(9) == []
+    assert notifications.unsettled(9) == {}
 
 
 def test_an_answer_brings_it_back_to_where_it_stood_without_the_time_it_took(a_user, reviewer):
@@ -65,7 +65,7 @@ def test_an_answer_brings_it_back_to_where_it_stood_without_the_time_it_took(a_u
 
     assert timedelta(0) <= waited - 5 * HOUR < timedelta(minutes=1)
     assert whose(Tab.READY) == [user.id]
-    assert [each.kind for each in notifications.unsettled(9)] == [Kind.ANSWER]
+    assert list(notifications.unsettled(9)) == [Kind.ANSWER]
 
 
 def test_the_queue_shows_the_longest_waiting_first_whatever_happened_between(a_user, reviewer):

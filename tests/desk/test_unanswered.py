@@ -63,7 +63,7 @@ def test_one_reminder_comes_and_then_the_staff_go_on_where_the_clock_stood(a_use
         (None, user.id)
     ]
     assert marks.marks_of([user.id])[user.id] == [Mark.UNANSWERED]
-    assert [each.kind for each in notifications.unsettled(9)] == [Kind.UNANSWERED]
+    assert list(notifications.unsettled(9)) == [Kind.UNANSWERED]
 
 
 def test_the_reminder_repeats_the_question_and_says_until_when_there_is_time(a_user, reviewer):
@@ -95,7 +95,7 @@ def test_an_answer_that_comes_late_counts_and_takes_the_mark_away(a_user, review
         question.answer(locked(User, user.id), text="Research")
 
     assert marks.marks_of([user.id])[user.id] == []
-    assert [each.kind for each in notifications.unsettled(9)] == [Kind.ANSWER]
+    assert list(notifications.unsettled(9)) == [Kind.ANSWER]
     assert db.session.get_one(User, user.id).review.version > seen
 
 
@@ -115,7 +115,7 @@ def test_a_decision_or_another_question_settles_that_nobody_answered(a_user, rev
     with clock.at(START + 20 * DAY), transaction():
         question.ask(locked(User, user.id), by=reviewer, question="Are you there?")
 
-    assert notifications.unsettled(9) == []
+    assert notifications.unsettled(9) == {}
 
 
 def test_nobodys_question_is_closed_before_they_were_reminded_and_had_time(a_user, reviewer):

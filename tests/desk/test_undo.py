@@ -17,6 +17,7 @@ from portal.desk.memory import Fingerprint
 from portal.desk.undo import undo
 from portal.errors import StepRefused
 from portal.mail import delivery, lease, outbox
+from portal.notifications import Kind
 from tests.admin_views.panel import entries
 from tests.crowd import together
 from tests.people import level
@@ -63,7 +64,8 @@ def test_an_approval_is_taken_back_with_its_mail(a_user, reviewer):
     assert (found.status, found.access_level) == (Status.PENDING, None)
     assert found.review.waiting_since == waited_since
     assert "welcome" not in mails_to(user)
-    assert [each.about_id for each in notifications.unsettled(9)] == [user.id]
+    (waits,) = notifications.unsettled(9)[Kind.NEW_REGISTRATION]
+    assert waits.about_id == user.id
     assert entries(Action.DECISION_UNDONE)[0].details == {"verdict": "approved"}
 
 

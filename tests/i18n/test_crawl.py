@@ -22,7 +22,7 @@ from portal import clock, i18n, links
 from portal.accounts.user import User
 from portal.database import db
 from portal.desk.waits import UsualWait
-from portal.mail import messages
+from portal.mail import messages, staff_messages
 from portal.security.limits import limiter
 from portal.settings import ROOT
 from tests.conftest import Browser, a_site, make_settings
@@ -222,11 +222,13 @@ def _letters(world: World) -> list[Any]:
         "address_change_asked": messages.address_change_asked(user, "zkq@example.org"),
         "address_changed": messages.address_changed(user, "zkq@example.org"),
         "username_changed": messages.username_changed(user, "zkq"),
-        "registrations_waiting": messages.registrations_waiting(user, 3, now, mentions=1),
-        "registrations_overdue": messages.registrations_overdue(
+        "registrations_waiting": staff_messages.registrations_waiting(user, 3, now, mentions=1),
+        "registrations_overdue": staff_messages.registrations_overdue(
             user, 2, after=timedelta(hours=48), ready=3, since=now
         ),
-        "digest": messages.digest(user, ready=3, overdue=2, answered=1, mentions=1, since=now),
+        "digest": staff_messages.digest(
+            user, ready=3, overdue=2, answered=1, mentions=1, since=now
+        ),
     }
     folders = ROOT / "templates" / "mail"
     assert set(written) == {path.name for path in folders.iterdir() if path.is_dir()}

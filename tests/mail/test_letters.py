@@ -22,7 +22,7 @@ from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.desk import notice
 from portal.desk.waits import UsualWait
-from portal.mail import messages
+from portal.mail import messages, staff_messages
 from portal.mail.message import Message
 from portal.mail.writing import SUBJECT_LENGTH, WORD_JOINER, _one_line, is_greetable
 from tests.i18n.catalogues import compile_into
@@ -88,13 +88,13 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "address_change_asked": lambda: messages.address_change_asked(user, "ada@example.com"),
         "address_changed": lambda: messages.address_changed(user, "old@example.org"),
         "username_changed": lambda: messages.username_changed(user, "augusta"),
-        "registrations_waiting": lambda: messages.registrations_waiting(
+        "registrations_waiting": lambda: staff_messages.registrations_waiting(
             user, 3, NOON - timedelta(hours=20), mentions=1
         ),
-        "registrations_overdue": lambda: messages.registrations_overdue(
+        "registrations_overdue": lambda: staff_messages.registrations_overdue(
             user, 2, after=timedelta(hours=48), ready=5, since=NOON - timedelta(days=3)
         ),
-        "digest": lambda: messages.digest(
+        "digest": lambda: staff_messages.digest(
             user, ready=5, overdue=2, answered=1, mentions=2, since=NOON - timedelta(days=3)
         ),
     }
