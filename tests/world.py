@@ -162,9 +162,9 @@ def world_of(people: People, language: str) -> World:
             "registrations.new_filter": ["language=de&mark=hasty"],
             "registrations.question": [f"ids={pending.id}", f"ids={rejected.id}"],
             "registrations.undo": [f"ids={approved.id}&ids={pending.id}"],
-            "registrations.approval": [f"ids={pending.id}&ids={rejected.id}"],
-            "registrations.rejection": [f"ids={pending.id}&ids={approved.id}"],
-            "registrations.confirmation_mail": [f"ids={unconfirmed.id}&ids={approved.id}"],
+            "registrations.approval": [f"ids={pending.id}", f"ids={rejected.id}"],
+            "registrations.rejection": [f"ids={pending.id}", f"ids={approved.id}"],
+            "registrations.confirmation_mail": [f"ids={unconfirmed.id}", f"ids={approved.id}"],
             "registrations.bulk": [
                 f"deed=approval&ids={pending.id}&ids={rejected.id}",
                 f"deed=rejection&ids={pending.id}&ids={approved.id}",

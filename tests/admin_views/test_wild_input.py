@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ WILD = [
 
 # Every day a place meets one wild value in so many, each place others; in the long run all.
 EVERYDAY = 5
+
+# Buttons that do what they say, whatever is sent with them.
+NOTHING_TO_FILL_IN = ("registrations.claim", "workplace.keys")
 
 LISTS = {
     "/admin/": ["page"],
@@ -96,11 +100,12 @@ def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, admini
     panel = a_busy_portal(a_user)
     browser = signed_in(administrator)
     token = browser.token("/account")
-    ids = {"user_id": panel["pending"].id, "level_id": 1, "role_id": 1, "agent_id": 1, "text_id": 1}
-    ids["note_id"] = 1
+    ids: dict[str, int] = defaultdict(lambda: 1, user_id=panel["pending"].id)
     before = everything()
     for rule in endpoints(app):
         if "POST" not in rule.methods or "removal" in rule.rule or "erasure" in rule.rule:
+            continue
+        if rule.endpoint in NOTHING_TO_FILL_IN:
             continue
         path = rule.map.bind("localhost").build(
             rule.endpoint, {name: ids[name] for name in rule.arguments}
@@ -125,7 +130,8 @@ def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, admini
             )
             answer = browser.post(path, data=_bytes(wild | {"csrf_token": token, "quiet": ""}))
 
-            assert answer.status_code in (303, 400, 404, 409), (path, value)
+            fine = (200,) if rule.endpoint == "registrations.letter" else (303, 400, 404, 409)
+            assert answer.status_code in fine, (path, value)
 
     assert everything() == before
 

@@ -121,6 +121,8 @@ def test_no_page_needs_anything_that_the_policy_forbids(app, people, browser):
         answer = browser.get(site.address(rule))
         if answer.mimetype != "text/html" or answer.status_code in (302, 303):
             continue
+        if rule.endpoint == "registrations.letter":
+            continue  # a mail as its reader gets it, with a policy of its own
         text = answer.get_data(as_text=True)
         for forbidden in (
             " style=",

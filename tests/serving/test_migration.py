@@ -68,7 +68,11 @@ def test_several_processes_that_start_at_once_migrate_once(behind: Settings) -> 
     assert len(notes) == 3
 
 
-def test_a_failed_migration_names_its_reason_and_the_copy(behind: Settings) -> None:
+def test_a_failed_migration_names_its_reason_and_the_copy(app: Flask) -> None:
+    flask_migrate.downgrade(revision="0002")
+    db.session.remove()
+    db.engine.dispose()
+    behind = settings.of(app)
     with closing(sqlite3.connect(revisions.sqlite_file(behind))) as connection:
         connection.execute("CREATE TABLE reviews (in_the_way)")
         connection.execute("CREATE TABLE decisions (in_the_way)")
