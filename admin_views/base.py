@@ -177,11 +177,10 @@ def here(**changes: str | None) -> str:
 
     Whoever changes a filter starts at the first page of what it leaves.
     """
-    filters = _filters()
     if not changes and "cursor" in request.args:
         changes = {"cursor": request.args["cursor"]}
-    filters |= {name: value or "" for name, value in changes.items()}
-    query = urlencode({name: value for name, value in filters.items() if value})
+    kept = [(name, value) for name, value in _filters() if name not in changes]
+    query = urlencode(kept + [(name, value) for name, value in changes.items() if value])
     path = quote(request.script_root + request.path)
     return f"{path}?{query}" if query else path
 
@@ -193,10 +192,10 @@ def csv_url() -> str:
     return f"{path}?{urlencode(filters)}" if filters else path
 
 
-def _filters() -> dict[str, str]:
-    """What the address says, without the place in the list; of several values one, with commas."""
-    values = {name: ",".join(request.args.getlist(name)) for name in request.args}
-    return {name: value for name, value in values.items() if value and name != "cursor"}
+def _filters() -> list[tuple[str, str]]:
+    """What the address says, without the place in the list."""
+    said = request.args.items(multi=True)
+    return [(name, value) for name, value in said if value and name != "cursor"]
 
 
 def listed(fetch: Callable[[str], Page[Found]]) -> Page[Found]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from admin_views import parameters
 from portal.desk.decision import Verdict
@@ -22,8 +23,6 @@ NARROWING = ("q", "domain", "language", "level", "mark", "age", "claimed", "verd
 # What stays the same from page to page: the list, what narrows it, and its columns.
 KEPT = ("tab", *NARROWING, "cols")
 MOST_HOURS = 10 * 366 * 24
-# Longer ones are cut: a saved one has to fit its row.
-LONGEST = 1000
 
 
 class Asked(NamedTuple):
@@ -61,8 +60,11 @@ def asked(args: Mapping[str, str] | None = None) -> Asked:
 
 
 def asked_by(query: str) -> Asked:
-    """The same, of a query string that a form or a row kept."""
-    return asked(dict(parse_qsl(query[:LONGEST])))
+    """The same, of a query string that a form or a row kept.
+
+    Read whole: without its last filter it would mean more people than were shown.
+    """
+    return asked(MultiDict(parse_qsl(query)))
 
 
 def kept(**changes: str | None) -> str:
@@ -74,8 +76,9 @@ def kept(**changes: str | None) -> str:
 
 
 def kept_values(**changes: str | None) -> dict[str, str]:
-    """The same by name."""
-    values = {name: ",".join(request.args.getlist(name)) for name in KEPT}
+    """The same by name: of several values the first, which is the one that counts."""
+    values = {name: request.args.get(name, "") for name in KEPT}
+    values["cols"] = ",".join(request.args.getlist("cols"))
     values |= {name: value or "" for name, value in changes.items()}
     return {name: value for name, value in values.items() if value}
 

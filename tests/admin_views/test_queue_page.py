@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 
+from admin_views import filters
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.desk import claim, review
@@ -144,7 +145,7 @@ def test_filters_and_columns_survive_a_decision(a_user, browser):
         back=back,
     )
 
-    assert answer.location == back == f"{LIST}?language=en&cols=reason%2Cusername"
+    assert answer.location == back == f"{LIST}?language=en&cols=reason&cols=username"
 
 
 def test_an_empty_result_says_what_to_do_about_it(a_user, browser):
@@ -204,6 +205,25 @@ def test_the_number_of_those_who_match_is_said(a_user, browser):
     assert "51 registrations in this list" in words(browser.get(f"{LIST}?language=de"))
     assert "52 registrations in this list" in words(browser.get(LIST))
     assert "1 registration in this list" in words(browser.get(f"{LIST}?language=en"))
+
+
+def test_of_a_filter_said_twice_the_first_counts_here_and_wherever_it_is_kept(a_user, browser):
+    a_user(full_name="Ada", language="de", confirmed=True)
+    a_user(full_name="Bob", confirmed=True)
+
+    page = browser.get(f"{LIST}?language=de&language=en").text
+    link = re.search(r'href="([^"]*/filters/new[^"]*)"', page)
+
+    assert names(page) == ["Ada"]
+    assert link
+    assert unescape(link.group(1)).endswith("?language=de")
+
+
+def test_a_kept_query_is_read_to_its_end_however_long_it_is(app, browser):
+    with app.test_request_context():
+        asked = filters.asked_by("q=" + "%20x" * 700 + "&language=de&language=en")
+
+    assert asked.filters.language == "de"
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,27 @@ def test_many_are_asked_about_in_one_query(a_user, reviewer):
 
 
 @pytest.mark.both_databases
+def test_those_who_look_at_something_now_are_found_by_name(a_user, people, noon):
+    zoe, ann, late = (people.staff("reviewer") for _ in range(3))
+    first, second, third = (a_user(confirmed=True) for _ in range(3))
+    look(first, late)
+    noon.shift(120)
+    with transaction():
+        for user, name in ((zoe, "Zoe"), (ann, "Ann")):
+            db.session.get_one(User, user.id).full_name = name
+    look(second, zoe)
+    look(third, ann)
+    look(first, ann)
+
+    with plans.asked() as asked:
+        found = claims.lookers()
+
+    assert [user.full_name for user in found] == ["Ann", "Zoe"]
+    assert len(asked) == 1
+    assert plans.whole_reads(asked, "users") == []
+
+
+@pytest.mark.both_databases
 def test_of_two_who_begin_to_look_at_once_one_has_it(app, ada, reviewer, colleague):
     def looks(user_id: int, by_id: int):
         def deed() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from portal.mail import listing, outbox
+from portal.accounts.user import User
+from portal.database import db, transaction
+from portal.mail import listing, messages, outbox
 from portal.mail.listing import Shelf
 from tests import plans
 
@@ -52,3 +54,18 @@ def test_no_list_of_mails_reads_the_whole_outbox_or_sorts_it(mails, shelf):
 
     assert plans.whole_reads(lists + found, "mails") == []
     assert plans.sorts(lists) == []
+
+
+def test_the_last_mail_to_each_of_many_is_found_in_one_query(mails):
+    first, second, *_rest = ((mail.user_id, mail.id) for mail in mails)
+    with transaction():
+        user = db.session.get_one(User, first[0])
+        later = outbox.post(messages.waiting(user, None))
+    later_id = later.id
+
+    with plans.asked() as asked:
+        found = listing.latest_to([first[0], second[0], 9999])
+
+    assert {(user_id, mail.id) for user_id, mail in found.items()} == {(first[0], later_id), second}
+    assert len(asked) == 1
+    assert plans.whole_reads(asked, "mails") == []
