@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, render_template, request
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from admin_views import filters, parameters, timeline
 from admin_views.account import UNDECIDED, open_steps
@@ -100,7 +101,10 @@ def _filled_in(review: Review | None) -> str:
     """How long the form took to fill in, as far as it is known."""
     if review is None or review.seconds_to_fill_in is None:
         return ""
-    return i18n.duration_text(timedelta(seconds=review.seconds_to_fill_in))
+    seconds = review.seconds_to_fill_in
+    if seconds < 60:
+        return str(ngettext("%(num)d second", "%(num)d seconds", seconds))
+    return i18n.duration_text(timedelta(seconds=seconds))
 
 
 def _forms(user: User) -> dict[str, Any]:

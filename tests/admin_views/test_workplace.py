@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from portal.database import db, transaction
 from portal.desk import workplace
 from tests.admin_views.panel import words
@@ -56,3 +58,18 @@ def test_hours_are_those_of_ones_own_time_zone(reviewer, signed_in):
     page = signed_in(reviewer).get(PAGE)
 
     assert "Asia/Kolkata" in words(page)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_keys_are_switched_from_the_page_that_lists_them(reviewer, signed_in, wanted):
+    browser = signed_in(reviewer)
+    with transaction():
+        workplace.choose(db.session.merge(reviewer), single_keys=not wanted)
+    page = "/admin/registrations/?tab=asked"
+    switch = {"single_keys": "y"} if wanted else {}
+
+    answer = browser.submit(page, to="/admin/workplace/keys", back=page, **switch)
+
+    assert (answer.status_code, answer.location) == (303, page)
+    assert workplace.of(db.session.merge(reviewer)).single_keys is wanted
+    assert ("data-single" in browser.get(page).text) is wanted

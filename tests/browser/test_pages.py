@@ -129,6 +129,7 @@ def _chosen(world: World) -> list[tuple[User, list[str]]]:
                 "/account",
                 "/admin/",
                 "/admin/registrations/",
+                f"/admin/registrations/{waiting.id}",
                 f"/admin/registrations/rejection?ids={waiting.id}",
                 f"/admin/accounts/{waiting.id}",
                 "/admin/audit/",
