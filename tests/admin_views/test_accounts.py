@@ -255,10 +255,10 @@ def test_somebody_who_does_not_exist_has_no_page(administrator, signed_in):
 def test_the_way_back_from_an_account_keeps_the_list(a_user, reviewer, signed_in):
     ada = a_user(full_name="Ada", confirmed=True)
     browser = signed_in(reviewer)
-    listed = browser.get("/admin/registrations/?q=ada").text
+    listed = browser.get("/admin/accounts/?q=ada").text
 
     to_account = re.search(rf'href="(/admin/accounts/{ada.id}\?[^"]*)"', listed)
     assert to_account
     page = browser.get(to_account.group(1).replace("&amp;", "&"))
 
-    assert 'class="back" href="/admin/registrations/?q=ada"' in page.text
+    assert 'class="back" href="/admin/accounts/?q=ada"' in page.text

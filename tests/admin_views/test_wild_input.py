@@ -125,6 +125,8 @@ def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, admini
                     "access_level_id",
                     "permissions",
                     "grants_up_to",
+                    "notice",
+                    "digest_hour",
                 ),
                 value,
             )
