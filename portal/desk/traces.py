@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from disposable_email_domains import blocklist
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from portal.accounts.user import User
 
 LENGTH = 253
-BANDS = 4  # of a reason's likeness: two that differ in a few words share at least one
-_ROWS = 3
+BANDS = 20  # of a reason's likeness: two that differ in a few words share at least one
+_ROWS = 6
 _FEWEST_WORDS = 6
+_MOST_SHINGLES = 128
 
 
 class Trace(StrEnum):
@@ -134,26 +136,32 @@ def network_of(address: str) -> str:
 def likeness(text: str) -> list[str]:
     """The bands of a text's minhashes; texts that share most of their words share one.
 
-    Broder's minhash: two texts agree in a minhash as often as they share a word. In each band
-    three have to agree, and one band of four: nine of ten words in common are all but always
-    found, two of ten hardly ever. Empty for a text of a few words.
+    Broder's minhash: two texts agree in a minhash as often as they share a word, or two that
+    follow each other, which people who only write the same language seldom do. In each band
+    six have to agree, and one band of twenty: where eight of ten are in common, 998 of 1,000
+    pairs are found; where one of ten is, 2 of 100,000. Empty for a text of a few words.
     """
-    words = set(re.findall(r"\w+", unicodedata.normalize("NFKC", text[:4000]).casefold()))
-    if len(words) < _FEWEST_WORDS:
+    words = re.findall(r"\w+", unicodedata.normalize("NFKC", text[:4000]).casefold())
+    if len(set(words)) < _FEWEST_WORDS:
         return []
-    bands = []
-    for band in range(BANDS):
-        least = (_minhash(f"{band}.{row}", words) for row in range(_ROWS))
-        bands.append(f"{band}:{_hash(' '.join(least))}")
-    return bands
+    shingles = sorted(_number(shingle) for shingle in {*words, *map(" ".join, pairwise(words))})
+    compared = shingles[:_MOST_SHINGLES]  # of a long text the same few, so that none costs much
+    least = [min((a * each + b) % _PRIME for each in compared) for a, b in _PERMUTATIONS]
+    return [
+        f"{band}:{_number(' '.join(map(str, least[band * _ROWS : (band + 1) * _ROWS]))):x}"
+        for band in range(BANDS)
+    ]
 
 
-def _minhash(seed: str, words: set[str]) -> str:
-    return min(_hash(f"{seed} {word}") for word in words)
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
 
 
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+# Carter and Wegman's universal hashing, in place of so many hash functions.
+_PRIME = 2**61 - 1
+_PERMUTATIONS = [
+    (_number(f"a{each}") % (_PRIME - 1) + 1, _number(f"b{each}")) for each in range(BANDS * _ROWS)
+]
 
 
 def _of_address(email_canonical: str) -> Iterator[tuple[Trace, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from portal.accounts.erasure import erase
 from portal.accounts.registration import Application, register
 from portal.accounts.user import Communication, User
 from portal.database import db, locked, transaction
+from portal.demo import cast
 from portal.desk import marks
 from portal.desk.marks import Mark
 from portal.desk.memory import Fingerprint
@@ -64,6 +66,23 @@ def test_two_registrations_that_are_alike_are_both_marked(app, one, another, mar
     assert [marks_of(user) for user in (first, second, third)] == [[mark], [mark], []]
     behind = marks.evidence(second)
     assert [[other.id for other in each.others] for each in behind] == [[first.id]]
+
+
+def test_people_who_only_write_the_same_language_do_not_have_the_same_reason():
+    reasons = [person.reason for person in cast.read().people if person.reason]
+    bands = [set(likeness(reason)) for reason in reasons]
+
+    assert len(reasons) > 40
+    assert not any(one & another for one, another in itertools.combinations(bands, 2))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_reason_with_one_word_changed_is_known_again(number):
+    words = "I write the monthly newsletter and would like the translator for all six languages"
+    changed = words.split()
+    changed[number * 2] = "otherwise"
+
+    assert set(likeness(words)) & set(likeness(" ".join(changed)))
 
 
 @pytest.mark.both_databases
@@ -166,7 +185,8 @@ def test_marks_stand_in_the_list_and_what_is_behind_them_on_the_page(people, rev
     browser = new_browser()
     browser.sign_in(person(reviewer))
 
-    assert words(browser.get("/admin/registrations/")).count("Same name") == 2
+    page = words(browser.get("/admin/registrations/"))
+    assert page.count("Same name") == 3  # a choice of the filters, and both rows
     page = words(browser.get(f"/admin/accounts/{first.id}"))
     assert "What catches the eye" in page
     assert "Lovelace Ada" in page
