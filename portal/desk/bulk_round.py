@@ -55,10 +55,11 @@ def work(*, stop: Callable[[], bool] = lambda: False, at_once: int = AT_ONCE) ->
     if not _one_at_a_time.acquire(blocking=False):
         return False
     try:
-        waits = select(Bulk.id).where(Bulk.finished_at.is_(None)).order_by(Bulk.asked_at, Bulk.id)
-        bulk_id = db.session.scalar(waits.limit(1))
-        if bulk_id is None or stop():
+        waits = select(Bulk).where(Bulk.finished_at.is_(None)).order_by(Bulk.asked_at, Bulk.id)
+        bulk = db.session.scalars(waits.limit(1)).first()
+        if bulk is None or stop():
             return False
+        bulk_id = bulk.id
         some = select(BulkItem.user_id).where(*BulkItem.open_of(bulk_id)).order_by(BulkItem.user_id)
         ids = db.session.scalars(some.limit(at_once)).all()
         if ids and not _take_or_halve(bulk_id, ids):
@@ -101,16 +102,17 @@ def _persistently(piece: Callable[[], bool]) -> bool:
 
 
 def _take(bulk_id: int, ids: Sequence[int]) -> bool:
-    step = _work_of(bulk_id)
+    step = deeds.of(db.session.get_one(Bulk, bulk_id))
     drafts = _drafts(step, ids)
     with transaction():
         bulk = _locked(bulk_id)
         if bulk is None or bulk.finished_at is not None:
             return False  # somebody else is at it, or stopped it
+        step.by = db.session.get_one(User, bulk.by_id)
         may = step.by.may(Permission.REVIEW)
         open_items = select(BulkItem).where(*BulkItem.open_of(bulk_id), BulkItem.user_id.in_(ids))
         items = {item.user_id: item for item in db.session.scalars(open_items)}
-        users = deeds.lock(list(items))
+        users = deeds.lock(list(items), step)
         with i18n.mail_locale(step.by.language, step.by.time_zone), events.silence():
             step.begin(users if may else [])
             for user in users:
@@ -183,7 +185,7 @@ def _tell(bulk: Bulk) -> None:
 def _mark_failed(bulk_id: int, user_id: int, trouble: Exception) -> bool:
     with transaction():
         item = db.session.get_one(BulkItem, (bulk_id, user_id))
-        by = _work_of(bulk_id).by
+        by = db.session.get_one(User, db.session.get_one(Bulk, bulk_id).by_id)
         with i18n.mail_locale(by.language, by.time_zone):
             sentence = (
                 _l("Somebody changed this at the same moment. Look again and repeat it.")
@@ -192,11 +194,6 @@ def _mark_failed(bulk_id: int, user_id: int, trouble: Exception) -> bool:
             )
             item.refused_at, item.sentence = clock.now(), str(sentence)
     return True
-
-
-def _work_of(bulk_id: int) -> Work:
-    bulk = db.session.get_one(Bulk, bulk_id)
-    return deeds.of(bulk, by=db.session.get_one(User, bulk.by_id))
 
 
 def _locked(bulk_id: int) -> Bulk | None:

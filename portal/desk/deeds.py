@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import lazyload, selectinload
 
 from portal.accounts import approval, code, confirmation, silence
@@ -23,14 +23,20 @@ from portal.mail import messages, outbox
 from portal.mail.mail import Mail
 from portal.notifications import Notification
 
-AT_ONCE = 400  # people in one transaction, and in one question to the database
+AT_ONCE = 334  # people in one transaction, and in one question to the database
 
 
 class Work:
-    """One step as it is taken on many people by one member of staff."""
+    """One step as it is taken on many people by one member of staff.
 
-    def __init__(self, by: User) -> None:
-        self.by = by
+    `by` is asked for once nothing changes any more: letters are written before.
+    """
+
+    by: User
+
+    def loads(self) -> Sequence[Any]:
+        """What it reads of a person besides what every step does."""
+        return ()
 
     def guard(self, user: User) -> None:
         """Refuse what the step would refuse.
@@ -62,8 +68,7 @@ class Work:
 class Approving(Work):
     """Letting people in at a level."""
 
-    def __init__(self, by: User, level: AccessLevel | None) -> None:
-        super().__init__(by)
+    def __init__(self, level: AccessLevel | None) -> None:
         self.level = level
 
     def guard(self, user: User) -> None:
@@ -88,9 +93,8 @@ class Rejecting(Work):
     """Not letting people in, for one reason, which each may read in their language."""
 
     def __init__(
-        self, by: User, reason: str, *, tell: bool, variants: Mapping[str, str] | None = None
+        self, reason: str, *, tell: bool, variants: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(by)
         self.reason = reason
         self.variants = variants
         self.tell = tell
@@ -120,8 +124,7 @@ class Rejecting(Work):
 class Resending(Work):
     """Mailing fresh links to those who have not confirmed."""
 
-    def __init__(self, by: User) -> None:
-        super().__init__(by)
+    def __init__(self) -> None:
         self._drawn: dict[int, str] = {}
         self._silenced: set[str] = set()
         self._mailed: list[User] = []
@@ -156,10 +159,13 @@ class Resending(Work):
 class Undoing(Work):
     """Taking back what one bulk decided, and nothing that was decided since."""
 
-    def __init__(self, by: User, bulk_id: int | None) -> None:
-        super().__init__(by)
+    def __init__(self, bulk_id: int | None) -> None:
         self.bulk_id = bulk_id
         self._taken_back: set[int] = set()
+
+    def loads(self) -> Sequence[Any]:
+        """The fingerprints of the rejected, which go."""
+        return [selectinload(User.fingerprints)]
 
     def guard(self, user: User) -> None:
         """Refuse who was decided anew, or has become staff."""
@@ -181,15 +187,14 @@ class Undoing(Work):
         return None
 
 
-def of(bulk: Bulk, *, by: User) -> Work:
+def of(bulk: Bulk) -> Work:
     """The work that a bulk is."""
-    return work(bulk.kind, by=by, undoes_id=bulk.undoes_id, **bulk.details)
+    return work(bulk.kind, undoes_id=bulk.undoes_id, **bulk.details)
 
 
 def work(
     deed: Deed,
     *,
-    by: User,
     level: int | None = None,
     reason: str = "",
     tell: bool = True,
@@ -198,10 +203,10 @@ def work(
 ) -> Work:
     """A step with what it is taken with."""
     if deed is Deed.APPROVAL:
-        return Approving(by, db.session.get(AccessLevel, level) if level else None)
+        return Approving(db.session.get(AccessLevel, level) if level else None)
     if deed is Deed.REJECTION:
-        return Rejecting(by, reason, tell=tell, variants=variants)
-    return Resending(by) if deed is Deed.CONFIRMATION_MAIL else Undoing(by, undoes_id)
+        return Rejecting(reason, tell=tell, variants=variants)
+    return Resending() if deed is Deed.CONFIRMATION_MAIL else Undoing(undoes_id)
 
 
 class Refusal(NamedTuple):
@@ -228,10 +233,11 @@ def preview(deed: Deed, ids: Iterable[int], *, by: User) -> Preview:
     """On whom a step could be taken, in the order of `ids`. Asks nothing for each person."""
     wanted = list(ids)
     found = Preview()
-    step = work(deed, by=by)
+    step = work(deed)
+    step.by = by
     for first in range(0, len(wanted), AT_ONCE):
         some = wanted[first : first + AT_ONCE]
-        people = {user.id: user for user in _load(some)}
+        people = {user.id: user for user in db.session.scalars(_with_all_that_is_read(some, step))}
         for user in (people[user_id] for user_id in some if user_id in people):
             sentence = why_not(step, user)
             if sentence is None:
@@ -250,31 +256,26 @@ def why_not(step: Work, user: User) -> str | None:
     return None
 
 
-def lock(ids: Sequence[int]) -> list[User]:
-    """These people, locked in the order of their ids, with all that a step reads of them."""
-    # What belongs to them is loaded after the lock; see `portal.database.locked`.
-    db.session.scalars(
-        select(User)
-        .where(User.id.in_(ids))
-        .order_by(User.id)
-        .options(lazyload("*"))
-        .with_for_update(of=User, key_share=True)
-        .execution_options(populate_existing=True)
-    ).all()
-    return list(_load(ids))
+def lock(ids: Sequence[int], step: Work) -> Sequence[User]:
+    """These people, locked in the order of their ids, with all that the step reads of them."""
+    people = _with_all_that_is_read(ids, step).with_for_update(of=User, key_share=True)
+    return db.session.scalars(people).all()
 
 
-def _load(ids: Sequence[int]) -> Iterator[User]:
-    return db.session.scalars(
+def _with_all_that_is_read(ids: Sequence[int], step: Work) -> Select[User]:
+    # What belongs to them is loaded by further queries, and so after the lock; see
+    # `portal.database.locked`.
+    return (
         select(User)
         .where(User.id.in_(ids))
         .order_by(User.id)
         .options(
+            selectinload(User.access_level),
             selectinload(User.roles),
             selectinload(User.review),
             selectinload(User.open_questions),
-            selectinload(User.fingerprints),
             selectinload(User.open_notifications).options(lazyload(Notification.about)),
             selectinload(User.decisions).selectinload(Decision.by).options(lazyload("*")),
+            *step.loads(),
         )
-    ).unique()
+    )
