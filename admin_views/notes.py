@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask import abort, url_for
+from flask import abort, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -83,6 +83,9 @@ class Notes(StaffView):
             done=_("The note is written."),
             form=form,
         ):
+            if names := note.unknown(form.text.data or ""):
+                spelled = ", ".join(f"@{name}" for name in names)
+                flash(_("No colleague goes by %(names)s.", names=spelled), "warning")
             return back_to(back)
         page = listed(lambda cursor: note.page(user, cursor=cursor))
         shown = self.render(

@@ -120,6 +120,12 @@ def mentions(text: str) -> set[str]:
     return {canonical.username(name) for name in _MENTION.findall(text)}
 
 
+def unknown(text: str) -> list[str]:
+    """Whom a text mentions though no colleague who may see accounts goes by that name."""
+    names = mentions(text)
+    return sorted(names - {str(each.username_canonical) for each in _staff_named(names)})
+
+
 def _staff_named(names: set[str]) -> list[User]:
     """Those of these names who may see accounts."""
     if not names:

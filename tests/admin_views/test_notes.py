@@ -45,6 +45,17 @@ def test_a_note_that_is_refused_is_shown_with_all_that_was_typed(a_user, reviewe
     assert not note.page(ada).rows
 
 
+def test_whoever_mentions_nobody_is_told_so(a_user, people, signed_in):
+    ada, by, grace = a_user(), people.staff("reviewer"), people.staff("reviewer")
+    browser = signed_in(by)
+
+    browser.submit(of(ada), to=of(ada, "notes"), text=f"@{grace.username} @{ada.username}, see?")
+    assert f"No colleague goes by @{ada.username}." in words(browser.get(of(ada)))
+
+    browser.submit(of(ada), to=of(ada, "notes"), text=f"@{grace.username}")
+    assert "No colleague goes by" not in words(browser.get(of(ada)))
+
+
 def test_a_mention_stands_in_the_menu_and_on_the_dashboard_until_it_is_opened(
     a_user, people, signed_in
 ):
