@@ -151,11 +151,18 @@ def _for_a_part() -> bool:
     return "HX-Request" in request.headers
 
 
+def _page_around() -> str | None:
+    """The page in which the part stands, as the script says; None where that is no address."""
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return None
+    return local_target(page.path + (f"?{page.query}" if page.query else ""))
+
+
 def _to_sign_in() -> ResponseReturnValue:
     if _for_a_part():
-        page = urlsplit(request.headers.get("HX-Current-URL", ""))
-        shown = page.path + (f"?{page.query}" if page.query else "")
-        again = url_for("security.login", next=local_target(shown))
+        again = url_for("security.login", next=_page_around())
         return render_template("errors/session_over.html", sign_in=again), 401
     if request.method not in ("GET", "HEAD"):
         return redirect(url_for("security.login"))

@@ -23,6 +23,8 @@ LEFT_BEHIND = (MAILED_TO, REGISTERED_HERE, RESET_ASKED_FOR)
 
 # What an open page asks by itself, whether or not anybody is there: it keeps no session alive.
 ASKED_BY_PAGES = frozenset({"registrations.claim", "registrations.claims"})
+# Pages that people open, and of which an open one asks for a part anew.
+ASKED_IN_PART_BY_PAGES = frozenset({"registrations.progress"})
 
 
 class IdleSessions(SecureCookieSessionInterface):
@@ -34,7 +36,8 @@ class IdleSessions(SecureCookieSessionInterface):
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
         """Not for what a page asks by itself, unless it changed the session."""
-        if request.endpoint in ASKED_BY_PAGES:
+        in_part = "HX-Request" in request.headers and request.endpoint in ASKED_IN_PART_BY_PAGES
+        if in_part or request.endpoint in ASKED_BY_PAGES:
             return session.modified
         return super().should_set_cookie(app, session)
 

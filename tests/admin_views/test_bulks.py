@@ -23,7 +23,7 @@ from portal.desk.standard_text import Purpose
 from portal.mail import outbox
 from tests.admin_views.panel import entries, everything, words
 from tests.conftest import Browser
-from tests.people import level
+from tests.people import Person, level
 
 BULK = "/admin/registrations/bulk"
 QUEUE = "/admin/registrations/"
@@ -297,6 +297,20 @@ def test_the_page_asks_again_for_its_figures_alone_until_nothing_changes_any_mor
         True
     ] * 3
     assert ["hx-trigger" in part for part in (running, undoable, over)] == [True, True, False]
+
+
+@pytest.mark.settings(PORTAL_SESSIONS_IDLE_HOURS="1")
+def test_a_page_that_goes_on_asking_keeps_no_session_alive(people, reviewer, new_browser):
+    browser, start = new_browser(), datetime.now(UTC)
+    with time_machine.travel(start, tick=False) as now:
+        browser.sign_in(Person(reviewer.username))
+        page = confirm(browser, before("rejection", *people.crowd(1)), quiet="y").location
+        answers = []
+        for _ in range(4):
+            now.shift(timedelta(minutes=19))
+            answers.append(browser.get(page, headers={"HX-Request": "true"}).status_code)
+
+    assert answers == [200, 200, 200, 401]
 
 
 def test_the_page_of_a_long_step_asks_no_more_than_that_of_a_short_one(

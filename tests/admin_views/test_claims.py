@@ -233,6 +233,14 @@ def test_an_open_page_keeps_no_session_alive_and_says_when_it_has_ended(
     assert everything() == before
 
 
+@pytest.mark.parametrize("shown", ["http://[", "//evil.example.org", "javascript:alert(1)", "\\x"])
+def test_what_a_script_says_of_its_page_leads_nowhere_else_and_breaks_nothing(browser, ada, shown):
+    answer = browser.get(page_of(ada), headers={**HTMX, "HX-Current-URL": shown})
+
+    assert answer.status_code == 401
+    assert 'href="/login"' in answer.text
+
+
 def test_a_claim_costs_colleagues_no_access(ada, reviewer, manager, signed_in):
     look(signed_in(manager), ada)
     browser = signed_in(reviewer)
