@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+
+from sqlalchemy.exc import OperationalError
 
 from portal.accounts import code, erasure
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
 from portal.mail import delivery, mailbox, upkeep
+
+log = logging.getLogger(__name__)
 
 SWEEP_EVERY = timedelta(seconds=15)
 SWEEP_WITHIN = timedelta(seconds=20)
@@ -32,20 +37,12 @@ def carry_on() -> None:
 
 def tell() -> None:
     """Mail staff what waits, as each of them likes to be told."""
-    for user_id in notice.due():
-        if stopping.is_set():
-            return
-        with transaction():
-            notice.tell(user_id)
+    _for_each(notice.due(), notice.tell)
 
 
 def remind() -> None:
     """Bring questions to mind that nobody answered, and close those that nobody will."""
-    for user_id in unanswered.due(most=ATTENDED_AT_ONCE):
-        if stopping.is_set():
-            return
-        with transaction():
-            unanswered.attend(user_id)
+    _for_each(unanswered.due(most=ATTENDED_AT_ONCE), unanswered.attend)
 
 
 def purge() -> None:
@@ -59,6 +56,20 @@ def purge() -> None:
     while erased == ERASED_AT_ONCE and not stopping.is_set():
         with transaction():
             erased = erasure.erase_unconfirmed(limit=ERASED_AT_ONCE)
+
+
+def _for_each(ids: Iterable[int], step: Callable[[int], object]) -> None:
+    """Take a step for each account in a transaction of its own; one that fails stops no other."""
+    for user_id in ids:
+        if stopping.is_set():
+            return
+        try:
+            with transaction():
+                step(user_id)
+        except OperationalError:
+            raise  # the database is away, which is nobody's fault: the next round comes back
+        except Exception:
+            log.exception("a round failed at account %s", user_id)
 
 
 # What is done, and how often; all of it once when the worker starts. One after another: a round

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from portal import clock
 from portal.accounts.approval import approve
@@ -79,6 +80,18 @@ def test_everybody_who_may_review_is_told_how_many_wait(a_user, people):
     assert "3 people at Portal have confirmed" in newest_text()
     assert "/admin/registrations/" in newest_text()
     assert "/admin/workplace/" in newest_text()
+
+
+def test_one_member_of_staff_who_cannot_be_mailed_keeps_no_other_from_being_told(
+    a_user, people, caplog
+):
+    first, second = people.staff("reviewer"), people.staff("reviewer")
+    confirmed(a_user, NOON)
+    with transaction():  # what no step leaves behind
+        db.session.execute(update(User).where(User.id == first.id).values(email="no address"))
+
+    assert told(NOON) == [("registrations_waiting", second.email)]
+    assert f"a round failed at account {first.id}" in caplog.text
 
 
 def test_nobody_is_told_when_nobody_waits(a_user, people):

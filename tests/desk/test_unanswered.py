@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from portal import clock, notifications
 from portal.accounts.approval import approve
@@ -145,6 +146,18 @@ def test_a_question_stays_open_where_the_operator_closes_none(a_user, reviewer):
     assert [row.id for row in queue.page(Tab.ASKED).rows] == [user.id]
     reminder = max(outbox.waiting(), key=lambda mail: mail.id)
     assert "Without an answer" not in unseal(reminder.body or b"").text
+
+
+def test_one_account_that_cannot_be_mailed_holds_up_nobody(a_user, reviewer, caplog):
+    first, second = asked(a_user, reviewer), asked(a_user, reviewer)
+    with transaction():  # what no step leaves behind
+        db.session.execute(update(User).where(User.id == first.id).values(email="no address"))
+
+    mailed = after(3 * DAY)
+
+    assert mailed == ["question_reminder"]
+    assert outbox.waiting()[-1].user_id == second.id
+    assert f"a round failed at account {first.id}" in caplog.text
 
 
 @pytest.mark.parametrize("language", ["de", "es", "ar"])
