@@ -384,6 +384,22 @@ def test_a_power_cut_in_the_middle_of_a_batch_leaves_nobody_half_done(people, re
     assert [letters_to(user_id).count("welcome") for user_id in ids] == [1] * 4
 
 
+def test_a_bulk_that_another_worker_is_at_is_left_to_it(people, reviewer, app):
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("there nobody writes beside somebody else")
+    ids = people.crowd(1)
+    bulk_id = ask(Deed.APPROVAL, ids, reviewer)
+
+    with db.engine.connect() as another:
+        another.execute(select(Bulk.id).where(Bulk.id == bulk_id).with_for_update(key_share=True))
+        is_more = bulk_round.work()
+
+    assert not is_more
+    assert status_of(*ids) == [Status.PENDING]
+    work()
+    assert status_of(*ids) == [Status.APPROVED]
+
+
 def test_a_database_that_is_busy_for_a_moment_only_costs_that_moment(people, reviewer, app):
     ids = people.crowd(2)
     bulk_id = ask(Deed.APPROVAL, ids, reviewer)
