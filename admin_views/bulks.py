@@ -19,7 +19,7 @@ from admin_views.registration_steps import ApprovalForm, RegistrationSteps, Reje
 from portal import clock, heartbeat
 from portal.accounts.access import AccessLevel
 from portal.desk import bulk as bulks
-from portal.desk import bulk_asking, deeds, queue, standard_text
+from portal.desk import bulk_asking, gathering, queue, standard_text
 from portal.desk.bulk import Bulk, Deed
 from portal.desk.standard_text import Purpose, StandardText
 from portal.errors import StepRefused
@@ -75,7 +75,7 @@ class Bulks(RegistrationSteps):
                 return back_to(url_for(".progress", bulk_id=_ask(deed, ids, form), back=back))
             except StepRefused as refused:
                 form.refuse(refused)
-        preview = deeds.preview(deed, ids, by=me())
+        preview = gathering.preview(deed, ids, by=me())
         if not preview.able and not preview.refused:
             abort(404)
         page = self.render(

@@ -22,11 +22,12 @@ from portal import clock, i18n
 from portal.accounts.permissions import Permission
 from portal.accounts.user import User
 from portal.database import db, transaction
-from portal.desk import deeds
+from portal.desk import deeds, gathering
 from portal.desk.bulk import Bulk, BulkItem, grace, progress
 from portal.desk.bulk_asking import HOLD, release
 from portal.desk.decision import Decision
-from portal.desk.deeds import AT_ONCE, Work
+from portal.desk.deeds import Work
+from portal.desk.gathering import AT_ONCE
 from portal.errors import StepRefused
 from portal.mail import events, outbox
 from portal.mail.events import Event
@@ -112,7 +113,7 @@ def _take(bulk_id: int, ids: Sequence[int]) -> bool:
         may = step.by.may(Permission.REVIEW)
         open_items = select(BulkItem).where(*BulkItem.open_of(bulk_id), BulkItem.user_id.in_(ids))
         items = {item.user_id: item for item in db.session.scalars(open_items)}
-        users = deeds.lock(list(items), step)
+        users = gathering.lock(list(items), step)
         with i18n.mail_locale(step.by.language, step.by.time_zone), events.silence():
             step.begin(users if may else [])
             for user in users:

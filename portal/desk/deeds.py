@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select, select
-from sqlalchemy.orm import lazyload, selectinload
+from sqlalchemy.orm import selectinload
 
 from portal.accounts import approval, code, confirmation, silence
 from portal.accounts.access import AccessLevel
@@ -21,9 +19,6 @@ from portal.desk.decision import Decision
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 from portal.mail.mail import Mail
-from portal.notifications import Notification
-
-AT_ONCE = 334  # people in one transaction, and in one question to the database
 
 
 class Work:
@@ -209,44 +204,6 @@ def work(
     return Resending() if deed is Deed.CONFIRMATION_MAIL else Undoing(undoes_id)
 
 
-class Refusal(NamedTuple):
-    """Somebody on whom a step cannot be taken, and the sentence that says why."""
-
-    user: User
-    sentence: str
-
-
-@dataclass
-class Preview:
-    """On whom a step would be taken if it were now, and who would be refused."""
-
-    able: list[User] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-
-    @property
-    def ids(self) -> list[int]:
-        """Everybody who was asked about and exists."""
-        return [user.id for user in self.able] + [refusal.user.id for refusal in self.refused]
-
-
-def preview(deed: Deed, ids: Iterable[int], *, by: User) -> Preview:
-    """On whom a step could be taken, in the order of `ids`. Asks nothing for each person."""
-    wanted = list(ids)
-    found = Preview()
-    step = work(deed)
-    step.by = by
-    for first in range(0, len(wanted), AT_ONCE):
-        some = wanted[first : first + AT_ONCE]
-        people = {user.id: user for user in db.session.scalars(_with_all_that_is_read(some, step))}
-        for user in (people[user_id] for user_id in some if user_id in people):
-            sentence = why_not(step, user)
-            if sentence is None:
-                found.able.append(user)
-            else:
-                found.refused.append(Refusal(user, sentence))
-    return found
-
-
 def why_not(step: Work, user: User) -> str | None:
     """Why a step would be refused; None when it would be taken."""
     try:
@@ -254,28 +211,3 @@ def why_not(step: Work, user: User) -> str | None:
     except StepRefused as refused:
         return str(refused)
     return None
-
-
-def lock(ids: Sequence[int], step: Work) -> Sequence[User]:
-    """These people, locked in the order of their ids, with all that the step reads of them."""
-    people = _with_all_that_is_read(ids, step).with_for_update(of=User, key_share=True)
-    return db.session.scalars(people).all()
-
-
-def _with_all_that_is_read(ids: Sequence[int], step: Work) -> Select[User]:
-    # What belongs to them is loaded by further queries, and so after the lock; see
-    # `portal.database.locked`.
-    return (
-        select(User)
-        .where(User.id.in_(ids))
-        .order_by(User.id)
-        .options(
-            selectinload(User.access_level),
-            selectinload(User.roles),
-            selectinload(User.review),
-            selectinload(User.open_questions),
-            selectinload(User.open_notifications).options(lazyload(Notification.about)),
-            selectinload(User.decisions).selectinload(Decision.by).options(lazyload("*")),
-            *step.loads(),
-        )
-    )

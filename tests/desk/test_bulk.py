@@ -20,7 +20,7 @@ from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, locked, transaction
-from portal.desk import bulk, bulk_asking, bulk_round, decision, deeds
+from portal.desk import bulk, bulk_asking, bulk_round, decision, gathering
 from portal.desk.bulk import Bulk, BulkItem, Deed
 from portal.desk.undo import undo
 from portal.errors import StepRefused
@@ -164,11 +164,11 @@ def test_a_preview_says_the_same_beforehand_and_asks_nothing_for_each(people, re
         step(user_id, lambda user: reject(user, by=by, reason="No room"))
 
     with plans.asked() as for_few:
-        deeds.preview(Deed.APPROVAL, few, by=by)
+        gathering.preview(Deed.APPROVAL, few, by=by)
     db.session.expire_all()
     by = db.session.get_one(User, reviewer.id)
     with plans.asked() as for_many:
-        preview = deeds.preview(Deed.APPROVAL, [*many, unconfirmed, 999], by=by)
+        preview = gathering.preview(Deed.APPROVAL, [*many, unconfirmed, 999], by=by)
 
     assert [user.id for user in preview.able] == many[4:]
     assert [refusal.user.id for refusal in preview.refused] == [*many[:4], unconfirmed]
@@ -187,7 +187,7 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_people(people
         asked.append(len(statements))
 
     assert asked[0] == asked[1]
-    assert -(-1000 // deeds.AT_ONCE) * asked[1] <= 100
+    assert -(-1000 // gathering.AT_ONCE) * asked[1] <= 100
 
 
 @pytest.mark.long
