@@ -135,6 +135,7 @@ def reopen(user: User, *, by: User | None) -> None:
     """
     must_be_reopenable(user, by=by)
 
+    decision.take_letter_back(user)
     user.rejected_at = None
     user.rejection_reason = ""
     memory.take_back(user)

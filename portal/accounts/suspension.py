@@ -8,6 +8,7 @@ from portal import audit, clock
 from portal.accounts import authority, roles
 from portal.accounts.user import Status, User
 from portal.audit import Action
+from portal.desk import decision
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 
@@ -25,6 +26,7 @@ def suspend(user: User, *, by: User | None, reason: str = "") -> None:
     if roles.is_administrator(user):
         roles.must_leave_an_administrator(user)
 
+    decision.take_letter_back(user)
     user.suspended_at = clock.now()
     user.end_sessions()
     audit.record(Action.SUSPENDED, about=user, by=by, reason=reason)

@@ -130,6 +130,16 @@ def last(user: User) -> Decision | None:
     return next(iter(user.decisions), None)
 
 
+def take_letter_back(user: User) -> None:
+    """Let nobody read of a decision that holds no longer, where its letter still waits.
+
+    In a bulk that may be long after: it would come behind the letters of what was done since.
+    """
+    stands = last(user)
+    if stands is not None and stands.mail_id is not None:
+        outbox.take_back([stands.mail_id])
+
+
 def decisions_of(user: User, *, most: int = 20) -> list[Decision]:
     """What was decided about this person, undone ones too, the newest first, each with by whom."""
     return list(

@@ -15,8 +15,9 @@ from sqlalchemy.exc import OperationalError
 
 from portal import clock
 from portal.accounts import code, roles, silence
-from portal.accounts.approval import approve, reject
+from portal.accounts.approval import approve, reject, reopen
 from portal.accounts.code import Purpose
+from portal.accounts.suspension import suspend
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, locked, transaction
@@ -398,6 +399,26 @@ def test_a_bulk_that_another_worker_is_at_is_left_to_it(people, reviewer, app):
     assert status_of(*ids) == [Status.PENDING]
     work()
     assert status_of(*ids) == [Status.APPROVED]
+
+
+def test_no_letter_comes_late_of_what_colleagues_took_back_one_by_one(people, reviewer, app):
+    """The letters of a bulk wait for its end; those of a colleague's step do not."""
+    by = people.staff("administrator")
+    reopened, other, suspended = people.crowd(3)
+
+    ask(Deed.REJECTION, [reopened, other], reviewer, reason="No room")
+    bulk_round.work(at_once=1)
+    step(reopened, lambda user: reopen(user, by=by))
+    step(reopened, lambda user: approve(user, by=by, level=level("standard")))
+    work()
+    ask(Deed.APPROVAL, [suspended], reviewer)
+    bulk_round.work(at_once=1)
+    step(suspended, lambda user: suspend(user, by=by, reason="A mistake"))
+    work()
+
+    decided = ("rejected", "welcome", "suspended")
+    assert [kind for kind in letters_to(reopened) if kind in decided] == ["welcome"]
+    assert [kind for kind in letters_to(suspended) if kind in decided] == ["suspended"]
 
 
 def test_a_database_that_is_busy_for_a_moment_only_costs_that_moment(people, reviewer, app):
