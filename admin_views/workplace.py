@@ -6,7 +6,7 @@ from datetime import time
 from typing import Any
 
 from babel import dates
-from flask import request, url_for
+from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import get_locale
@@ -79,6 +79,9 @@ class MyWorkplace(StaffView):
     @expose("/keys", methods=["POST"])
     def keys(self) -> ResponseReturnValue:
         """Use single letters as keys, or do not any more; from the page that lists them."""
+        # A box that is not ticked is not sent: only the form that has it says anything about it.
+        if request.form.get("switch") != "single_keys":
+            abort(400)
         wanted = "single_keys" in request.form
         ask_for(
             lambda: workplace.choose(me_locked(), single_keys=wanted),

@@ -25,7 +25,7 @@ WILD = [
 EVERYDAY = 5
 
 # Buttons that do what they say, whatever is sent with them.
-NOTHING_TO_FILL_IN = ("registrations.claim", "workplace.keys")
+NOTHING_TO_FILL_IN = ("registrations.claim",)
 
 LISTS = {
     "/admin/": ["page"],

@@ -66,9 +66,9 @@ def test_keys_are_switched_from_the_page_that_lists_them(reviewer, signed_in, wa
     with transaction():
         workplace.choose(db.session.merge(reviewer), single_keys=not wanted)
     page = "/admin/registrations/?tab=asked"
-    switch = {"single_keys": "y"} if wanted else {}
+    said = {"switch": "single_keys"} | ({"single_keys": "on"} if wanted else {})
 
-    answer = browser.submit(page, to="/admin/workplace/keys", back=page, **switch)
+    answer = browser.submit(page, to="/admin/workplace/keys", back=page, **said)
 
     assert (answer.status_code, answer.location) == (303, page)
     assert workplace.of(db.session.merge(reviewer)).single_keys is wanted

@@ -291,3 +291,18 @@ def test_the_method_cannot_be_changed_by_a_header_or_a_field(browser, people):
 
     assert browser.get("/account").status_code == 200
     assert everything_kept() == before
+
+
+def test_a_part_of_a_page_is_never_answered_with_another_page(browser, people, new_browser):
+    part = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1:8000/admin/?q=a%20b"}
+    waiting = arrive(new_browser(), people, "pending")
+
+    stranger = browser.get("/admin/registrations/claims?ids=1", headers=part)
+    elsewhere = browser.get(
+        "/account", headers={**part, "HX-Current-URL": "http://127.0.0.1:8000//evil.example/"}
+    )
+
+    assert stranger.status_code == elsewhere.status_code == 401
+    assert 'href="/login?next=/admin/?q%3Da%2520b"' in stranger.text
+    assert 'href="/login"' in elsewhere.text
+    assert waiting.get("/admin/registrations/claims?ids=1", headers=part).status_code == 403
