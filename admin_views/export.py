@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from portal.paging import Page
 PER_PAGE = 500
 # Spreadsheets take what begins like this for a formula (ASVS 1.2.10).
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+# Where lists are separated by semicolons, as in German, a spreadsheet reads our quotes as text
+# and begins a cell within ours: after a semicolon, a tab, and the end of a line.
+_BEGINS_ONE_WITHIN = re.compile(r"([;\t\r\n][\s\"']*)(?=[=+\-@＝＋－＠])")
 
 
 class Column(NamedTuple):
@@ -72,4 +76,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, int | float):
         return text
     # A quote in front: the spreadsheet shows the text as it is, and counts nothing out.
+    text = _BEGINS_ONE_WITHIN.sub(r"\1'", text)
     return f"'{text}" if text.startswith(_BEGINS_A_FORMULA) else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -81,6 +82,17 @@ def test_no_cell_is_taken_for_a_formula(a_user, manager, signed_in, sign):
     found = rows(signed_in(manager).get("/admin/agents/export.csv"))
 
     assert [row["Name"] for row in found] == [f"'{sign}cmd|'/c calc'!A1"]
+
+
+@pytest.mark.parametrize("before", [";", "; ", ';"', "\n", "\r\n", "\t", ";;", ";\t "])
+def test_no_formula_begins_within_a_cell_where_semicolons_separate(manager, signed_in, before):
+    an_agent(f"Max{before}=HYPERLINK(1)")
+
+    answer = signed_in(manager).get("/admin/agents/export.csv").text
+
+    cells = [cell.strip('" ') for cell in re.split("[;\t\r\n]", answer)]
+    assert not [cell for cell in cells if cell.startswith("=")]
+    assert "'=HYPERLINK(1)" in answer
 
 
 def test_commas_quotes_and_lines_stay_in_their_cell(manager, signed_in):
