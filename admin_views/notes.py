@@ -60,8 +60,13 @@ class Noted(NamedTuple):
     reader_id: int
 
 
-def noted(user: User, page: Page[Note] | None = None, form: NoteForm | None = None) -> Noted:
-    """The notes about somebody as any page of the panel can show them. Two queries."""
+def noted(user: User, page: Page[Note] | None = None, form: NoteForm | None = None) -> Noted | None:
+    """The notes about somebody as any page of the panel can show them. Two queries.
+
+    None for one's own account: who has become a colleague never reads what was written of them.
+    """
+    if not note.is_readable(user, by=me()):
+        return None
     return Noted(
         user=user,
         page=page or note.page(user, per_page=SHOWN),
@@ -77,7 +82,7 @@ class Notes(StaffView):
     @expose(f"/{ID.format('user_id')}/notes", methods=["GET", "POST"])
     def notes(self, user_id: int) -> ResponseReturnValue:
         """Show all notes about somebody, and write one. What is refused stays typed."""
-        user, form, back = self.row(User, user_id), NoteForm(), self._account(user_id)
+        user, form, back = self._of_others(user_id), NoteForm(), self._account(user_id)
         if form.validate_on_submit() and ask_for(
             lambda: note.write(current(User, user_id), by=me(), text=form.text.data or ""),
             done=_("The note is written."),
@@ -98,6 +103,7 @@ class Notes(StaffView):
     )
     def note_removal(self, user_id: int, note_id: int) -> ResponseReturnValue:
         """Remove a note of one's own."""
+        self._of_others(user_id)
         written, form, back = self.row(Note, note_id), PortalForm(), self._account(user_id)
         if written.user_id != user_id:
             abort(404)
@@ -119,6 +125,11 @@ class Notes(StaffView):
         self.row(User, user_id)
         in_transaction(lambda: notifications.see(current(User, user_id), Kind.MENTION, me()))
         return back_to(f"{self._account(user_id)}#notes")
+
+    def _of_others(self, user_id: int) -> User:
+        """Whose notes may be read; one's own account has none for oneself."""
+        user = self.row(User, user_id)
+        return user if note.is_readable(user, by=me()) else abort(403)
 
     def _account(self, user_id: int) -> str:
         return way_back(url_for("accounts.account", user_id=user_id))

@@ -70,9 +70,14 @@ def write(user: User, *, by: User, text: str) -> Note:
     audit.record(Action.NOTED, about=user, by=by)
     notifications.see(user, Kind.MENTION, by)
     for colleague in _staff_named(mentions(note.text)):
-        if colleague.id != by.id:
+        if colleague.id not in (by.id, user.id):
             notifications.raise_for_one(user, Kind.MENTION, colleague)
     return note
+
+
+def is_readable(user: User, *, by: User) -> bool:
+    """Whether this member of staff may read the notes about somebody: not those about oneself."""
+    return user.id != by.id
 
 
 def remove(note: Note, *, by: User) -> None:

@@ -141,3 +141,24 @@ def test_the_applicant_is_shown_no_note(a_user, reviewer, signed_in):
         note.write(db.session.merge(ada), by=db.session.merge(reviewer), text="Quiet-word")
 
     assert "Quiet-word" not in signed_in(ada).get("/status").text
+
+
+def test_who_has_become_a_colleague_reads_no_note_about_themselves(people, signed_in):
+    ada, by = people.staff("administrator"), people.staff("reviewer")
+    with transaction():
+        written = note.write(
+            db.session.merge(ada), by=db.session.merge(by), text=f"Quiet-word @{ada.username}"
+        )
+        db.session.flush()
+        note_id = written.id
+    browser = signed_in(ada)
+    own = f"/admin/accounts/{ada.id}"
+
+    pages = [own, f"/admin/registrations/{ada.id}", "/admin/", f"{own}/notes"]
+    pages.append(f"{own}/notes/{note_id}/removal")
+    answers = [browser.get(page) for page in pages]
+
+    assert not [each for each in answers if "Quiet-word" in each.text]
+    assert [each.status_code for each in answers] == [200, 200, 200, 403, 403]
+    assert "mentions you" not in answers[2].text
+    assert "Quiet-word" in signed_in(by).get(own).text
