@@ -24,7 +24,7 @@ class FilterForm(PortalForm):
 
     name = StringField(
         _l("Name"),
-        description=_l("It stands above the queue. Only you see it."),
+        description=_l("It stands above the list. Only you see it."),
         filters=[trimmed],
         validators=[
             InputRequired(_l("Enter a name.")),

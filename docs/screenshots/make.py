@@ -127,10 +127,30 @@ def staff_decide(camera: Camera) -> None:
     page = camera.window("ingrid.solheim")
     camera.keep(_at(page, "/admin/"), "dashboard")
     camera.keep(_at(page, "/admin/registrations/"), "registrations")
+    page.get_by_role("link", name="佐藤 美咲").click()
+    camera.keep(page, "registration")
+    page.locator("#reject summary").click()
+    page.locator("#reject textarea").fill("Please ask the person who invited you to write to us.")
+    page.get_by_role("button", name="Preview the mail").first.click()
+    page.locator("#reject iframe").scroll_into_view_if_needed()
+    camera.keep(page, "rejection")
+    camera.keep(_at(page, "/admin/figures/"), "figures")
+    many(camera)
     page = camera.window("tobias.engelhardt", color_scheme="dark", locale="de-DE")
     camera.keep(_at(page, "/admin/"), "dashboard-dark")
     page = camera.window("huda.mansour", locale="ar")
     camera.keep(_at(page, "/admin/registrations/"), "registrations-arabic")
+
+
+def many(camera: Camera) -> None:
+    """One step on all that match, and how far it is."""
+    page = _at(camera.window("ingrid.solheim"), "/admin/registrations/?tab=unconfirmed")
+    page.locator("thead input[type=checkbox]").check()
+    page.locator(".tick-bar").get_by_role("button").first.click()
+    page.wait_for_load_state("load")
+    page.locator("main form button.button--primary").click()
+    page.wait_for_url(re.compile("/bulk/[0-9]+"))
+    camera.keep(page, "bulk")
 
 
 def _at(page: Page, path: str) -> Page:

@@ -19,8 +19,11 @@ DOMAINS = ["messages", *catalogues.LIBRARIES]
 
 # Names, and words that are spelt alike; whatever else reads like the English was forgotten.
 ALIKE = {
-    "de": {"Agent", "Google Authenticator", "Name", "Person", "Portal", "SMS", "Status", "Text"},
-    "es": {"Error:", "Error: %(title)s", "Portal", "Roles", "no"},
+    "de": {
+        *("Agent", "Domain", "Google Authenticator", "Name", "Person", "Portal", "SMS"),
+        *("Status", "Text", "Webhook"),
+    },
+    "es": {"Error:", "Error: %(title)s", "Portal", "Roles", "Webhook", "no"},
     "ar": {"Google Authenticator", "Portal", "SMS"},
 }
 # Messages that cannot be told apart from a mistake, in what the portal never shows.
