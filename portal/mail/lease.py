@@ -102,14 +102,19 @@ def put_off(lease: Lease, problem: DeliveryProblem) -> None:
     )
 
 
-def give_back(lease: Lease, problem: DeliveryProblem) -> None:
-    """Offer the mail again as if nobody had tried: the trouble is none of its own. Commits."""
+def give_back(lease: Lease, problem: DeliveryProblem, *, behind: bool = False) -> None:
+    """Offer the mail again as if nobody had tried: the trouble is none of its own. Commits.
+
+    With `behind`, all that is due by now goes before it.
+    """
+    place = {"due_at": clock.now()} if behind else {}
     _persistently(
         lambda: _mark(
             *_still(lease),
             attempts=lease.attempts - 1,
             lease_until=None,
             last_error=str(problem),
+            **place,
         )
     )
 

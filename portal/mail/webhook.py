@@ -68,7 +68,11 @@ def _deliver(event: Lease) -> None:
     except ServerDown as problem:
         log.warning("all events wait: %s", problem)
         pauses.begin(problem, Channel.WEBHOOK)
-        lease.give_back(event, problem)
+        # It may be this one alone that it stumbles over: the next time another goes first.
+        if problem.code is None:
+            lease.give_back(event, problem, behind=True)
+        else:
+            lease.put_off(event, problem)
     except Never as problem:
         log.warning("event %s failed: %s", event.mail_id, problem)
         lease.mark_failed(event, problem)

@@ -48,9 +48,12 @@ class Hook:
     """Listens on a free port of this machine while the block runs.
 
     It answers with `number`; `drip` lets it answer one byte at a time, as slowly as that says.
+    It hangs up at the event whose id it `stumbles_over`, or answers 500 where `says_so`.
     """
 
     number: int = 204
+    stumbles_over: str = ""
+    says_so: bool = True
     location: str = ""
     drip: float = 0
     length: int = 0
@@ -82,13 +85,16 @@ class Hook:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer as told."""
+        stumbles = self.stumbles_over and handler.headers["webhook-id"] == self.stumbles_over
+        if stumbles and not self.says_so:
+            return
         if self.drip:
             for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 4000:
                 handler.wfile.write(bytes([byte]))
                 handler.wfile.flush()
                 time.sleep(self.drip)
             return
-        handler.send_response(self.number)
+        handler.send_response(500 if stumbles else self.number)
         if self.location:
             handler.send_header("Location", self.location)
         handler.send_header("Content-Length", str(self.length))

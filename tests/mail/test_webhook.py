@@ -193,9 +193,25 @@ def test_a_hook_that_is_busy_is_asked_again_after_a_pause_with_the_same_id(hook,
     assert deliver(5 * MINUTE) == 2
 
     ids = [told.headers["webhook-id"] for told in hook.told]
-    assert ids == [first.message_id, first.message_id, second.message_id]
+    assert ids == [first.message_id, second.message_id, first.message_id]
     assert pauses.current(Channel.WEBHOOK) is None
-    assert [row.attempts for row in rows()] == [1, 1]
+    assert [row.attempts for row in rows()] == [2, 1]
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_an_event_that_a_hook_stumbles_over_holds_up_no_other(hook, says_so):
+    """Some programs answer 500 to one event, or crash, whatever they make of the others."""
+    stumbled, _, _ = post(), post(), post()
+    hook.stumbles_over, hook.says_so = stumbled.message_id, says_so
+
+    assert deliver() == 1
+    deliver(MINUTE / 2)
+
+    assert [row.state for row in rows()] == [
+        MailState.WAITING,
+        MailState.DELIVERED,
+        MailState.DELIVERED,
+    ]
 
 
 @pytest.mark.parametrize("number", [400, 404, 410])
