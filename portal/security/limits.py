@@ -116,7 +116,7 @@ def by_registration(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def by_linked_account(view: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for the person behind a status link, together with what they do signed in."""
+    """The same for whoever has a status link. Mails get forwarded: it keeps no owner out."""
     return limiter.shared_limit(
         lambda: settings.current().limits.change_account,
         key_func=_linked_account,
@@ -126,7 +126,7 @@ def by_linked_account(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def proof_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Limit wrong passwords and codes for one registration, by its link or signed in."""
+    """Limit wrong passwords and codes for one registration, by its link, or signed in."""
     return limiter.shared_limit(
         lambda: settings.current().limits.code_account,
         key_func=_linked_account,
@@ -175,11 +175,12 @@ def seconds_left() -> int:
 
 
 def _linked_account() -> str:
-    """Whose registration a page is about; whoever asks, where its link is none."""
+    """Whose registration a page is about, and how one came by it. Else, who asks."""
     token = (request.view_args or {}).get("token")
-    user = links.read_status(token).user if token else current_user
-    user_id = getattr(user, "id", None)
-    return network() if user_id is None else f"account-{user_id}"
+    if not token:
+        return f"account-{getattr(current_user, 'id', 'none')}"
+    user = links.read_status(token).user
+    return network() if user is None else f"link-{user.id}"
 
 
 def _succeeded(response: Response) -> bool:

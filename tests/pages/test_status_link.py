@@ -22,7 +22,7 @@ from portal.mail.mail import Mail
 from portal.mail.opening import MailOpening
 from tests.pages import filled_in
 from tests.pages.letters import texts_to
-from tests.people import level, person
+from tests.people import PASSWORD, level, person
 from tests.security.walk import everything_kept
 
 
@@ -111,14 +111,23 @@ def test_the_link_takes_an_answer_and_a_better_reason(browser, a_user, reviewer)
     assert "Research" in page
 
 
-def test_the_two_pages_of_a_person_are_limited_together(browser, new_browser, a_user):
-    ada = a_user(confirmed=True)
-    link = link_of(ada)
+def test_whoever_has_the_link_keeps_its_owner_out_of_nothing(browser, new_browser, a_user):
+    """Also when they have long been approved: mails stay with whom they were forwarded to."""
+    ada = a_user(approved=True)
+    link, stranger = link_of(ada), new_browser()
+    data = {"csrf_token": stranger.token("/register"), "code": "000000"}
+    tries = [stranger.post(f"{link}/withdrawal", data=data).status_code for _ in range(11)]
     browser.sign_in(person(ada))
-    for number in range(10):
-        assert browser.submit("/status", reason=f"Reason {number}").status_code == 303
 
-    assert new_browser().submit(link, reason="One more").status_code == 429
+    changed = browser.submit(
+        "/change",
+        current_password=PASSWORD,
+        password="Sturdier-lantern 43",
+        password_again="Sturdier-lantern 43",
+    )
+
+    assert tries == [200] * 10 + [429]
+    assert changed.status_code in (302, 303)
 
 
 def test_looks_are_limited_too(browser, a_user):
