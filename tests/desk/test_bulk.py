@@ -401,6 +401,20 @@ def test_a_bulk_that_another_worker_is_at_is_left_to_it(people, reviewer, app):
     assert status_of(*ids) == [Status.APPROVED]
 
 
+def test_a_bulk_that_cannot_be_read_holds_up_no_other(people, reviewer, app):
+    """A newer portal may have written it, before somebody went back to this one."""
+    first, second = people.crowd(2)
+    unreadable = ask(Deed.REJECTION, [first], reviewer, reason="No room")
+    with transaction():
+        found(unreadable).details = {"reason": "No room", "in": "verse"}
+    ask(Deed.APPROVAL, [second], reviewer)
+
+    work()
+
+    assert status_of(first, second) == [Status.PENDING, Status.APPROVED]
+    assert "The portal failed at this." in told(unreadable)[first]
+
+
 def test_no_letter_comes_late_of_what_colleagues_took_back_one_by_one(people, reviewer, app):
     """The letters of a bulk wait for its end; those of a colleague's step do not."""
     by = people.staff("administrator")
