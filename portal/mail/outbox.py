@@ -108,7 +108,8 @@ def retry(mail: Mail, *, by: User) -> None:
     A mail that waits or is being delivered is only hurried. The same again is quiet.
 
     Raises:
-        StepRefused: it was delivered or dropped, its link has expired, or its text is gone.
+        StepRefused: it was delivered or dropped, its link has expired, or its text is gone; it
+            is held so that its cause can be undone.
     """
     if mail.delivered_at:
         raise StepRefused(_l("This mail was delivered."))
@@ -116,6 +117,8 @@ def retry(mail: Mail, *, by: User) -> None:
         raise StepRefused(_l("The link in this mail has expired. Send a new one instead."))
     if mail.body is None:
         raise StepRefused(_l("The text of this mail is no longer kept. Send a new one instead."))
+    if mail.attempts == 0 and mail.due_at > clock.now():
+        raise StepRefused(_why_held(mail))
 
     mail.due_at = clock.now()
     if mail.failed_at:
@@ -123,6 +126,15 @@ def retry(mail: Mail, *, by: User) -> None:
         mail.attempts = 0
         mail.give_up_at = when_to_give_up(mail.due_at)
     audit.record(Action.MAIL_RETRIED, by=by, mail=mail.id, kind=mail.kind)
+
+
+def _why_held(mail: Mail) -> object:
+    grace = timedelta(seconds=settings.current().desk.undo_seconds)
+    if mail.due_at <= clock.now() + grace:
+        return _l("The mails leave in a few seconds. Until then all of it can be undone.")
+    return _l(
+        "The mails wait until all is done. Until then it can be stopped, and what was done undone."
+    )
 
 
 def forget(user: User) -> None:

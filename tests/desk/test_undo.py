@@ -12,11 +12,13 @@ from portal.accounts.approval import approve, reject
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, locked, transaction
-from portal.desk import decision
+from portal.desk import bulk_asking, bulk_round, decision
+from portal.desk.bulk import Deed
 from portal.desk.memory import Fingerprint
 from portal.desk.undo import undo
 from portal.errors import StepRefused
 from portal.mail import delivery, lease, outbox
+from portal.mail.mail import Mail
 from portal.notifications import Kind
 from tests.admin_views.panel import entries
 from tests.crowd import together
@@ -184,3 +186,27 @@ def test_delivering_leaves_what_can_be_undone_where_it_is(a_user, reviewer, app)
     delivery.deliver_due(within=timedelta(seconds=5))
 
     assert mails_to(user) == ["welcome"]
+
+
+def test_nobody_hurries_a_letter_past_the_time_in_which_it_can_be_undone(a_user, reviewer, manager):
+    user = a_user(confirmed=True)
+    decide(user, reviewer)
+    letter = next(mail for mail in outbox.waiting() if mail.kind == "welcome")
+
+    with pytest.raises(StepRefused, match="can be undone"), transaction():
+        outbox.retry(db.session.get_one(Mail, letter.id), by=db.session.merge(manager))
+
+    take_back(user, reviewer)
+    assert "welcome" not in mails_to(user)
+
+
+def test_nobody_hurries_the_letters_of_a_bulk_that_runs(people, reviewer, manager):
+    with transaction():
+        bulk_asking.ask(
+            Deed.APPROVAL, people.crowd(2), by=db.session.merge(reviewer), level=level("standard")
+        )
+    bulk_round.work(at_once=1)
+    letter = next(mail for mail in outbox.waiting() if mail.kind == "welcome")
+
+    with pytest.raises(StepRefused, match="wait until all is done"), transaction():
+        outbox.retry(db.session.get_one(Mail, letter.id), by=db.session.merge(manager))
