@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal import audit, clock, notifications
 from portal.accounts import authority
+from portal.accounts.user import Status
 from portal.audit import Action
 from portal.database import db, read_anew
 from portal.desk import decision as decisions
@@ -67,7 +68,7 @@ def must_be_undoable(user: User, *, by: User | None) -> Decision:
             meanwhile; it is oneself or somebody above.
     """
     decision = decisions.last(user)
-    if decision is None or not (user.approved_at or user.rejected_at) or user.suspended_at:
+    if decision is None or user.status not in (Status.APPROVED, Status.REJECTED):
         raise StepRefused(_l("There is no decision to undo."))
     authority.must_outrank(by, user)
     if decision.undoable_until <= clock.now():

@@ -9,12 +9,14 @@ import time_machine
 
 from portal import clock, notifications
 from portal.accounts.approval import approve, reject
+from portal.accounts.erasure import erase
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, locked, transaction
-from portal.desk import bulk_asking, bulk_round, decision
+from portal.desk import bulk_asking, bulk_round, decision, queue
 from portal.desk.bulk import Deed
 from portal.desk.memory import Fingerprint
+from portal.desk.queue import Tab
 from portal.desk.undo import undo
 from portal.errors import StepRefused
 from portal.mail import delivery, lease, outbox
@@ -186,6 +188,20 @@ def test_delivering_leaves_what_can_be_undone_where_it_is(a_user, reviewer, app)
     delivery.deliver_due(within=timedelta(seconds=5))
 
     assert mails_to(user) == ["welcome"]
+
+
+def test_who_was_erased_after_a_rejection_without_a_mail_does_not_come_back(a_user, reviewer):
+    user = a_user(confirmed=True)
+    with transaction():
+        reject(locked(User, user.id), by=reviewer, tell=False)
+    with transaction():
+        erase(locked(User, user.id), by=None)
+
+    with pytest.raises(StepRefused, match="no decision to undo"):
+        take_back(user, reviewer)
+
+    assert anew(user).status is Status.ERASED
+    assert queue.ids(Tab.READY, most=9) == []
 
 
 def test_nobody_hurries_a_letter_past_the_time_in_which_it_can_be_undone(a_user, reviewer, manager):
