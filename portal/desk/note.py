@@ -92,7 +92,8 @@ def remove(note: Note, *, by: User) -> None:
     review = user.review  # before the notes: their query leaves out what hangs on people
     db.session.delete(note)
     db.session.flush()
-    left = mentions(" ".join(each.text for each in page(user).rows))
+    mentioning = select(Note.text).where(Note.user_id == user.id, Note.text.contains("@"))
+    left = mentions(" ".join(db.session.scalars(mentioning)))
     if review is not None:
         review.change()
     audit.record(Action.NOTE_REMOVED, about=user, by=by)

@@ -15,6 +15,7 @@ from portal.desk.waiting import Waiting
 from portal.errors import AlreadyDecided, StepRefused
 from portal.mail import outbox
 from portal.notifications import Kind
+from portal.paging import PER_PAGE
 from tests.admin_views.panel import entries
 
 pytestmark = pytest.mark.both_databases
@@ -124,6 +125,21 @@ def test_ones_own_note_can_be_removed_and_its_mentions_with_it(a_user, people):
     assert len(note.page(ada).rows) == 1
     assert (mentioned(grace), mentioned(joan)) == ([], [ada.id])
     assert [entry.by_id for entry in entries(Action.NOTE_REMOVED)] == [by.id]
+
+
+def test_a_mention_in_the_oldest_of_many_notes_stays_when_another_is_removed(a_user, people):
+    ada, by, grace = a_user(), people.staff("reviewer"), people.staff("reviewer")
+    write(ada, by, f"@{grace.username}")
+    with transaction():
+        user, author = locked(User, ada.id), db.session.get_one(User, by.id)
+        for number in range(PER_PAGE):
+            note.write(user, by=author, text=f"Number {number}")
+    written = write(ada, by, f"@{grace.username}")
+
+    with transaction():
+        note.remove(locked(Note, written.id), by=db.session.get_one(User, by.id))
+
+    assert mentioned(grace) == [ada.id]
 
 
 def test_a_colleagues_note_stays(a_user, people):
