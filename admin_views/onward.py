@@ -59,7 +59,10 @@ def _next(user_id: int, asked: Asked, query: str) -> str:
     found = _waiting(db.session.get_one(User, user_id), asked.filters)
     if found is not None:
         return review_url(found, query)
-    flash(_("That was the last one here. Nobody waits for you now."), "info")
+    if asked.is_narrowed:
+        flash(_("That was the last one here."), "info")
+    else:
+        flash(_("That was the last one here. Nobody waits for you now."), "info")
     return list_url(query)
 
 

@@ -351,7 +351,17 @@ def test_after_the_last_one_the_list_says_so(three, reviewer, signed_in):
     answer = approve_on(page_of(three[1]) + "?domain=two.org", browser)
 
     assert answer.location == "/admin/registrations/?domain=two.org"
-    assert "That was the last one here." in words(browser.get(answer.location))
+    page = words(browser.get(answer.location))
+    assert "That was the last one here." in page
+    assert "Nobody waits for you" not in page, "others wait outside of these filters"
+
+
+def test_after_the_last_one_of_all_nobody_waits(ada, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    answer = approve_on(page_of(ada), browser)
+
+    assert "Nobody waits for you now." in words(browser.get(answer.location))
 
 
 def test_whom_a_colleague_looks_at_comes_later(three, reviewer, manager, signed_in):
