@@ -58,6 +58,7 @@ def test_it_tells_who_asks_and_all_that_a_decision_takes(ada, a_user, reviewer, 
     answer = signed_in(reviewer).get(page_of(ada))
 
     page = words(answer)
+    assert "Your role may not give" not in page
     for fact in ("ada@archive.example.org", "archive.example.org", REASON, "English", "Same name"):
         assert fact in page
     assert "They wish for standard ." in page
@@ -67,13 +68,14 @@ def test_it_tells_who_asks_and_all_that_a_decision_takes(ada, a_user, reviewer, 
     assert f'<option selected value="{level("standard").id}">standard' in answer.text
 
 
-def test_a_wish_above_what_may_be_given_chooses_nothing(ada, reviewer, signed_in):
+def test_a_wish_above_what_may_be_given_chooses_nothing_and_says_why(ada, reviewer, signed_in):
     with transaction():
         review.of(db.session.merge(ada)).wished_level = level("extended")
 
     page = signed_in(reviewer).get(page_of(ada))
 
-    assert "They wish for extended ." in words(page)
+    refused = "Your role may not give the access level extended ."
+    assert f"They wish for extended . {refused}" in words(page)
     assert '<option selected value="">Choose' in page.text
 
 
