@@ -79,6 +79,13 @@ def test_a_wish_above_what_may_be_given_chooses_nothing_and_says_why(ada, review
     assert '<option selected value="">Choose' in page.text
 
 
+def test_the_reason_of_a_rejection_is_not_called_optional(ada, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    for address in (page_of(ada), f"/admin/registrations/rejection?ids={ada.id}"):
+        assert "(optional)" not in words(browser.get(address))
+
+
 def test_it_tells_the_time_where_they_are(ada, reviewer, signed_in):
     with transaction():
         db.session.merge(ada).time_zone = "Asia/Riyadh"
