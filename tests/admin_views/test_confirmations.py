@@ -135,7 +135,7 @@ def test_who_is_confirmed_cannot_be_confirmed_by_hand(a_user, reviewer, signed_i
 def test_of_a_denial_staff_are_told_until_one_of_them_has_seen_it(ada, reviewer, signed_in):
     deny(ada)
     staff = signed_in(reviewer)
-    assert "Says that they did not register" in words(staff.get("/admin/"))
+    assert "Say that they did not register" in words(staff.get("/admin/"))
     page = words(staff.get(page_of(ada)))
     assert "says that they did not register" in page
     assert "The account is erased" in page
@@ -145,7 +145,7 @@ def test_of_a_denial_staff_are_told_until_one_of_them_has_seen_it(ada, reviewer,
     again = staff.submit(page_of(ada), to=page_of(ada, "denial"))
 
     assert again.status_code == 303
-    assert "Says that they did not register" not in words(staff.get("/admin/"))
+    assert "Say that they did not register" not in words(staff.get("/admin/"))
     assert "says that they did not register" not in words(staff.get(page_of(ada)))
 
 
