@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from portal.accounts.user import Status, User
 from portal.database import db, transaction
@@ -184,6 +184,24 @@ def test_colleagues_see_each_other_look_and_decide_without_a_reload(
     expect(mine.page.get_by_role("main")).to_contain_text("There is nobody left")
     assert mine.complaints == []
     assert theirs.complaints == []
+
+
+def test_a_claim_that_is_pressed_while_the_page_looks_is_not_lost(
+    at_the_desk: Window, three: list[User], manager: User, new_window: Callable[..., Window]
+) -> None:
+    mine, theirs = at_the_desk, new_window()
+    theirs.sign_in(manager)
+    mine.open(f"/admin/registrations/{three[0].id}")
+    expect(mine.page.locator("#claim")).to_contain_text("You look at it now.")
+    held: list[Route] = []
+    theirs.page.route("**/claim", lambda route: route.continue_() if held else held.append(route))
+
+    theirs.open(f"/admin/registrations/{three[0].id}")
+    theirs.page.wait_for_function("document.querySelector('#claim.htmx-request')")
+    theirs.page.keyboard.press("c")
+
+    expect(theirs.page.locator("#claim")).to_contain_text("You look at it now.")
+    assert len(held) == 1
 
 
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")
