@@ -72,7 +72,7 @@ def test_no_cursor_makes_an_error(a_user, administrator, signed_in, share):
             assert browser.get(path, query_string={"cursor": cursor}).status_code == 200
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_no_id_in_an_address_makes_an_error(app, a_user, administrator, signed_in):
     a_busy_portal(a_user)
     browser = signed_in(administrator)
@@ -95,7 +95,7 @@ def test_no_id_in_an_address_makes_an_error(app, a_user, administrator, signed_i
         assert ask(highest).status_code == 404
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, administrator, signed_in):
     panel = a_busy_portal(a_user)
     browser = signed_in(administrator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,13 @@ class Window:
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.press("Sign in")
 
-    def barriers(self) -> list[str]:
-        """What axe finds on the page as it is now."""
+    def barriers(self, rules: Sequence[str] = WCAG) -> list[str]:
+        """What axe finds on the page as it is now: by these rules, or sets of rules."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(needs.axe())
         found = self.page.evaluate(
-            "rules => axe.run({runOnly: rules, resultTypes: ['violations'], iframes: false})", WCAG
+            "rules => axe.run({runOnly: rules, resultTypes: ['violations'], iframes: false})",
+            list(rules),
         )
         return [
             f"{violation['id']}: {node['html'][:160]}"

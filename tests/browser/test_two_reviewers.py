@@ -42,7 +42,7 @@ WANTED = {
     ASK: (Verdict.APPROVED, "guest", "welcome"),  # once they have answered
 }
 ANSWER = "Now you know."
-UNDO_EVERY = 7
+UNDO_EVERY = 4
 REGISTRATION = re.compile(r"/admin/registrations/[0-9]+($|[?])")
 
 
@@ -130,7 +130,7 @@ class Reviewer:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("size", [16, pytest.param(100, marks=[pytest.mark.long])])
+@pytest.mark.parametrize("size", [8, pytest.param(100, marks=[pytest.mark.long])])
 def test_two_reviewers_work_one_queue_and_no_decision_is_wrong_or_lost(
     size: int, app: Flask, address: str, people: People
 ) -> None:

@@ -25,9 +25,8 @@ from portal.mail import outbox
 from portal.mail.mail import Mail, MailState
 from portal.mail.sealing import unseal
 from portal.security.limits import limiter
-from tests.conftest import Browser, make_settings, migrate
+from tests.conftest import Browser, a_site, make_settings, migrate
 from tests.people import Person
-from wsgi import create_site
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The demo takes seconds to make, and these tests only look at it."""
     wanted = make_settings(tmp_path_factory.mktemp("demo"))
     migrate(wanted)
-    site = create_site(wanted)
+    site = a_site(wanted)
     heard: list[tuple[int, int]] = []
     result = demo.seed(site, lambda done, of: heard.append((done, of)))
     return Made(site, result, heard)

@@ -95,6 +95,8 @@ def test_every_page_is_translated(
     for name, user in world.visitors.items():
         browser = _browser_of(user, new_browser)
         for address in world.addresses(app):
+            if address.startswith("/admin/") and name not in ("reviewer", "administrator"):
+                continue  # the same page for all of them, which says that there is none
             answer = browser.get(address)
             assert answer.status_code < 500, (name, address)
             assert name != "administrator" or "?" not in address or answer.status_code == 200
@@ -115,6 +117,8 @@ def test_every_form_complains_in_the_readers_language(
     for name in ("nobody", "pending", "approved", "administrator"):
         browser = _browser_of(world.visitors[name], new_browser)
         for address in world.addresses(app):
+            if address.startswith("/admin/") != (name == "administrator"):
+                continue
             answer = browser.get(address)
             for form in Page(answer.text).forms if answer.mimetype == "text/html" else []:
                 kind = (re.sub(r"\d+", "#", address.partition("?")[0]), *form.typed)

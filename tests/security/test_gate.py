@@ -207,7 +207,7 @@ def test_nobody_posts_where_they_may_not_look(site, browser, who):
     assert everything_kept() == before
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_looking_at_every_page_changes_no_row_whoever_looks(site, new_browser):
     """H: confirming on GET. Mail scanners, prefetching browsers and HEAD change nothing."""
     kinds: tuple[str, ...] = ("visitor", "pending", "approved", "administrator")
