@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, IntegerField, StringField, TextAreaField
+from wtforms import BooleanField, IntegerField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 
 from admin_views import export
@@ -16,7 +16,7 @@ from admin_views.export import Column
 from portal.accounts import access, authority
 from portal.accounts.access import AccessLevel
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, trimmed
+from portal.security.forms import PlainText, PortalForm, trimmed, words_field
 
 GREATEST_RANK = 1_000_000
 
@@ -45,13 +45,8 @@ class AccessLevelForm(PortalForm):
             ),
         ],
     )
-    description = TextAreaField(
+    description = words_field(
         _l("Description"),
-        filters=[trimmed],
-        validators=[
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
     offered = BooleanField(
         _l("Applicants may ask for it"),

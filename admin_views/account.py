@@ -8,40 +8,32 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
-from wtforms import SelectField, SelectMultipleField, TextAreaField
-from wtforms.validators import Length
+from wtforms import SelectField, SelectMultipleField
 
 from admin_views import timeline
 from admin_views.base import ID, chosen, may_open, way_back
 from admin_views.confirmations import Confirmations
-from admin_views.decisions import Guard, why_not
+from admin_views.decisions import Guard
 from admin_views.notes import Notes, noted
 from portal import notifications
 from portal.accounts import access, approval, confirmation, erasure, roles, suspension
 from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
-from portal.accounts.user import Status, User
+from portal.accounts.user import UNDECIDED, User
 from portal.database import db
 from portal.desk import marks, question, undo
+from portal.errors import why_not
 from portal.notifications import Kind
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, choices, trimmed
-
-# Marks help to decide; what is decided has no use for them.
-UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
+from portal.security.forms import PortalForm, choices, words_field
 
 
 class SuspensionForm(PortalForm):
     """Why an account is suspended."""
 
-    reason = TextAreaField(
+    reason = words_field(
         _l("Reason"),
         description=_l("They read it in the mail that tells them."),
-        filters=[trimmed],
-        validators=[
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
 
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, RadioField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from admin_views import export, parameters
@@ -19,7 +19,7 @@ from portal.agents import catalogue, listing
 from portal.agents.catalogue import Agent
 from portal.errors import StepRefused
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, choices, trimmed
+from portal.security.forms import PlainText, PortalForm, choices, trimmed, words_field
 
 
 class AgentForm(PortalForm):
@@ -37,14 +37,9 @@ class AgentForm(PortalForm):
     kind = RadioField(
         _l("Kind"), choices=choices([("agent", _l("Agent")), ("app", _l("App"))]), default="agent"
     )
-    description = TextAreaField(
+    description = words_field(
         _l("Description"),
         description=_l("People read it on their home page."),
-        filters=[trimmed],
-        validators=[
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
     url = StringField(
         _l("Web address"),

@@ -7,29 +7,23 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
 
 from admin_views.base import ID, ask_for, back_to, current, way_back
 from admin_views.decisions import Decisions
 from portal.accounts import confirmation, denial
 from portal.accounts.user import User
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, trimmed
+from portal.security.forms import PortalForm, words_field
 
 
 class ByHandForm(PortalForm):
     """How staff know whose address it is."""
 
-    reason = TextAreaField(
+    reason = words_field(
         _l("How do you know that the address is theirs?"),
+        DataRequired(_l("Say how you know whose address it is.")),
         description=_l("Colleagues read it in the audit trail. The person does not."),
-        filters=[trimmed],
-        validators=[
-            DataRequired(_l("Say how you know whose address it is.")),
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
 
 

@@ -7,7 +7,7 @@ refused and why; what is typed into it stays when something is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import abort, flash
 from flask.typing import ResponseReturnValue
@@ -16,22 +16,16 @@ from flask_babel import gettext as _
 from admin_views import parameters
 from admin_views.base import StaffView, back_to, current, in_transaction
 from portal.accounts import directory
-from portal.accounts.user import Status, User
+from portal.accounts.user import UNDECIDED, User
 from portal.desk import review
-from portal.errors import AlreadyDecided, StepRefused
+from portal.desk.gathering import Refusal
+from portal.errors import AlreadyDecided, StepRefused, why_not
 from portal.pages.doors import me
 from portal.security.forms import PortalForm
 
 MOST = 200
 
 Guard = Callable[[User], object]
-
-
-class Refusal(NamedTuple):
-    """Somebody on whom a step cannot be taken, and the sentence that says why."""
-
-    user: User
-    sentence: str
 
 
 class Decisions(StaffView):
@@ -95,21 +89,12 @@ class Decisions(StaffView):
         return page, 409 if failures else 400 if form.errors else 200
 
 
-def why_not(guard: Guard, user: User) -> str | None:
-    """Why a step would be refused; None when it would be taken."""
-    try:
-        guard(user)
-    except StepRefused as refused:
-        return str(refused)
-    return None
-
-
 def _only_as_seen(step: Callable[[User], object], seen: int) -> Callable[[User], object]:
     def take(user: User) -> None:
         try:
             review.must_be_as_seen(user, seen)
         except AlreadyDecided as changed:
-            undecided = user.status in (Status.UNCONFIRMED, Status.PENDING)
+            undecided = user.status in UNDECIDED
             # One's own form sent twice: the step knows that it was taken already.
             if undecided or changed.by is None or changed.by.id != me().id:
                 raise

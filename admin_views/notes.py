@@ -26,7 +26,7 @@ from portal import notifications
 from portal.accounts.user import User
 from portal.desk import note
 from portal.desk.note import Note
-from portal.errors import StepRefused
+from portal.errors import why_not
 from portal.notifications import Kind
 from portal.pages.doors import me
 from portal.paging import Page
@@ -107,7 +107,7 @@ class Notes(StaffView):
         written, form, back = self.row(Note, note_id), PortalForm(), self._account(user_id)
         if written.user_id != user_id:
             abort(404)
-        text, refused = written.text, _why_kept(written)
+        text, refused = written.text, why_not(_must_be_ours, written)
         if form.validate_on_submit() and ask_for(
             lambda: note.remove(current(Note, note_id), by=me()),
             done=_("The note is removed."),
@@ -135,10 +135,5 @@ class Notes(StaffView):
         return way_back(url_for("accounts.account", user_id=user_id))
 
 
-def _why_kept(written: Note) -> str:
-    """Why whoever is signed in cannot remove a note; empty where they can."""
-    try:
-        note.must_be_removable(written, by=me())
-    except StepRefused as refused:
-        return str(refused)
-    return ""
+def _must_be_ours(written: Note) -> None:
+    note.must_be_removable(written, by=me())

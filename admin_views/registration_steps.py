@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from wtforms import BooleanField, SelectField, TextAreaField, ValidationError
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
 from admin_views import parameters
 from admin_views.base import back_to, chosen, way_back
@@ -27,7 +27,7 @@ from portal.desk import undo as undoing
 from portal.desk.bulk import Deed
 from portal.desk.standard_text import Purpose
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, choices, trimmed
+from portal.security.forms import PortalForm, choices, words_field
 
 
 class Text(NamedTuple):
@@ -59,14 +59,9 @@ class ApprovalForm(PortalForm):
 class RejectionForm(PortalForm):
     """Why somebody is rejected, and whether they are told."""
 
-    reason = TextAreaField(
+    reason = words_field(
         _l("Reason"),
         description=_l("They read it word for word, by mail and on their status page."),
-        filters=[trimmed],
-        validators=[
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
     quiet = BooleanField(
         _l("Send no mail"),
@@ -82,15 +77,10 @@ class RejectionForm(PortalForm):
 class QuestionForm(PortalForm):
     """What staff want to know before they decide."""
 
-    question = TextAreaField(
+    question = words_field(
         _l("Question"),
+        InputRequired(_l("Write what you want to know.")),
         description=_l("They read it word for word, by mail and on their status page."),
-        filters=[trimmed],
-        validators=[
-            InputRequired(_l("Write what you want to know.")),
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
 
 

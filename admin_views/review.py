@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from admin_views import filters, parameters, timeline
-from admin_views.account import UNDECIDED, open_steps
+from admin_views.account import open_steps
 from admin_views.base import ID
 from admin_views.claims import Claims, every_seconds
 from admin_views.notes import noted
@@ -24,7 +24,7 @@ from admin_views.registration_steps import (
     texts_for,
 )
 from portal import i18n
-from portal.accounts.user import Status, User
+from portal.accounts.user import UNDECIDED, Status, User
 from portal.desk import decision, marks, traces, watch, workplace
 from portal.desk.decision import Verdict
 from portal.desk.review import Review

@@ -8,8 +8,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
-from wtforms import SelectField, SelectMultipleField, TextAreaField
-from wtforms.validators import Length
+from wtforms import SelectField, SelectMultipleField
 
 from admin_views import export
 from admin_views.base import ID, StaffView, ask_for, back_to, chosen, current
@@ -21,19 +20,14 @@ from portal.accounts.roles import Role
 from portal.database import db
 from portal.errors import StepRefused
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, choices, trimmed
+from portal.security.forms import PortalForm, choices, words_field
 
 
 class RoleForm(PortalForm):
     """What a role allows. Its name and rank stay, because people hold it."""
 
-    description = TextAreaField(
+    description = words_field(
         _l("Description"),
-        filters=[trimmed],
-        validators=[
-            Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-            PlainText(lines=True),
-        ],
     )
     permissions = SelectMultipleField(
         _l("Permissions"),

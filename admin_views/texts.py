@@ -11,7 +11,7 @@ from flask_admin import expose
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import IntegerField, RadioField, StringField, TextAreaField
+from wtforms import IntegerField, RadioField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 
 from admin_views import export
@@ -21,7 +21,7 @@ from portal import i18n
 from portal.desk import standard_text
 from portal.desk.standard_text import Purpose, StandardText
 from portal.pages.doors import me
-from portal.security.forms import PlainText, PortalForm, choices, trimmed
+from portal.security.forms import PlainText, PortalForm, choices, trimmed, words_field
 
 LAST_POSITION = 999
 
@@ -56,14 +56,8 @@ class TextForm(PortalForm):
 def text_form(text: StandardText | None) -> Any:
     """The form, with a field for each language that the portal speaks."""
     fields = {
-        _field(code): TextAreaField(
-            name,
-            filters=[trimmed],
-            render_kw={"lang": i18n.tag(code), "dir": i18n.direction(code)},
-            validators=[
-                Length(max=1000, message=_l("Shorten this to 1000 characters.")),
-                PlainText(lines=True),
-            ],
+        _field(code): words_field(
+            name, render_kw={"lang": i18n.tag(code), "dir": i18n.direction(code)}
         )
         for code, name in i18n.language_menu()
     }

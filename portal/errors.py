@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_babel import format_datetime, lazy_gettext
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
+
+Row = TypeVar("Row")
 
 
 class StepRefused(Exception):
@@ -30,6 +33,15 @@ class AlreadyDecided(StepRefused):
         super().__init__(sentence)
         self.by = by
         self.at = at
+
+
+def why_not(guard: Callable[[Row], object], row: Row) -> str | None:
+    """Why a guard refuses a step on this row, as a sentence; None where it may be taken."""
+    try:
+        guard(row)
+    except StepRefused as refused:
+        return str(refused)
+    return None
 
 
 def decided_by(sentence: Any, *, by: User | None, at: datetime) -> AlreadyDecided:

@@ -54,6 +54,10 @@ class Status(StrEnum):
         return _STATUS_LABELS[self]
 
 
+UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
+"""Where somebody stands about whom staff have not decided."""
+
+
 class Communication(StrEnum):
     """How much mail from agents a person wants. Mails about the account itself always go out."""
 

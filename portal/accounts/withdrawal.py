@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal import audit
 from portal.accounts.erasure import erase
-from portal.accounts.user import Status, User
+from portal.accounts.user import UNDECIDED, Status, User
 from portal.audit import Action
 from portal.errors import StepRefused
 
@@ -34,7 +34,7 @@ def must_be_withdrawable(user: User) -> None:
     Raises:
         StepRefused: the account is approved or suspended.
     """
-    if user.status not in (Status.UNCONFIRMED, Status.PENDING, Status.REJECTED):
+    if user.status not in (*UNDECIDED, Status.REJECTED):
         raise StepRefused(
             _l("This is a registration no more. Ask the staff to erase your account.")
         )

@@ -11,10 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, joinedload, lazyload, mapped_column, relationship
 
 from portal import clock, settings
-from portal.accounts.user import Status, User
+from portal.accounts.user import UNDECIDED, User
 from portal.database import Model, UtcDateTime, db
-
-_UNDECIDED = (Status.UNCONFIRMED, Status.PENDING)
 
 
 class Claim(Model):
@@ -40,18 +38,31 @@ class Claim(Model):
         return clock.now() - self.since
 
 
-def claim(user: User, *, by: User) -> None:
+def hold(user_id: int, *, by_id: int, take: bool = False) -> None:
     """Let colleagues see that somebody looks at a registration, or still does.
 
-    What a colleague looks at stays theirs until their claim lapses. What is decided is not
-    claimed. Nothing is refused: ask `held` who has it.
+    What a colleague looks at stays theirs until their claim lapses, unless `take` takes it over.
+    What is decided is not claimed. Nothing is refused: ask `held` who has it. One statement, so
+    that of two who begin to look at the same moment one has it.
     """
-    hold(user.id, by_id=by.id)
-
-
-def take_over(user: User, *, by: User) -> None:
-    """Claim a registration that a colleague looks at. One that is one's own goes on."""
-    hold(user.id, by_id=by.id, take=True)
+    now = clock.now()
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    undecided = select(
+        User.id, literal(by_id), literal(now, UtcDateTime), literal(now, UtcDateTime)
+    ).where(User.id == user_id, User.status.in_([each.value for each in UNDECIDED]))
+    wanted = dialect.insert(Claim).from_select(["user_id", "by_id", "since", "seen_at"], undecided)
+    goes_on = and_(Claim.by_id == by_id, ~has_lapsed())
+    db.session.execute(
+        wanted.on_conflict_do_update(
+            index_elements=[Claim.user_id],
+            set_={
+                "by_id": wanted.excluded.by_id,
+                "since": case((goes_on, Claim.since), else_=wanted.excluded.since),
+                "seen_at": wanted.excluded.seen_at,
+            },
+            where=None if take else or_(Claim.by_id == by_id, has_lapsed()),
+        )
+    )
 
 
 def release(user_id: int, *, by_id: int) -> None:
@@ -85,37 +96,7 @@ def is_looked_at(user_id: Any, *, by_id: int | None = None) -> ColumnElement[boo
     return looks.where(Claim.by_id == by_id) if by_id is not None else looks
 
 
-def hold(user_id: int, *, by_id: int, take: bool = False) -> None:
-    """The same by ids alone; with `take`, also from a colleague.
-
-    One statement, so that of two who begin to look at the same moment one has it.
-    """
-    now = clock.now()
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    undecided = select(
-        User.id, literal(by_id), literal(now, UtcDateTime), literal(now, UtcDateTime)
-    ).where(User.id == user_id, User.status.in_([each.value for each in _UNDECIDED]))
-    wanted = dialect.insert(Claim).from_select(["user_id", "by_id", "since", "seen_at"], undecided)
-    goes_on = and_(Claim.by_id == by_id, ~has_lapsed())
-    db.session.execute(
-        wanted.on_conflict_do_update(
-            index_elements=[Claim.user_id],
-            set_={
-                "by_id": wanted.excluded.by_id,
-                "since": case((goes_on, Claim.since), else_=wanted.excluded.since),
-                "seen_at": wanted.excluded.seen_at,
-            },
-            where=None if take else or_(Claim.by_id == by_id, has_lapsed()),
-        )
-    )
-
-
-def lapsed_before() -> datetime:
-    """Whoever was last seen at this moment or before no longer counts as looking."""
-    lapse = timedelta(seconds=settings.current().desk.claim_lapses_after_seconds)
-    return clock.now() - lapse
-
-
 def has_lapsed() -> ColumnElement[bool]:
     """For a query: the claim no longer counts."""
-    return Claim.seen_at <= lapsed_before()
+    lapse = timedelta(seconds=settings.current().desk.claim_lapses_after_seconds)
+    return Claim.seen_at <= clock.now() - lapse

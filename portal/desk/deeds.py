@@ -16,7 +16,7 @@ from portal.database import db
 from portal.desk import decision, standard_text, undo
 from portal.desk.bulk import Bulk, Deed
 from portal.desk.decision import Decision
-from portal.errors import StepRefused
+from portal.errors import StepRefused, why_not
 from portal.mail import messages, outbox
 from portal.mail.mail import Mail
 
@@ -170,7 +170,7 @@ class Undoing(Work):
 
     def begin(self, users: Sequence[User]) -> None:
         """Take the letters of those who can be undone out of the outbox."""
-        standing = (decision.last(user) for user in users if why_not(self, user) is None)
+        standing = (decision.last(user) for user in users if why_not(self.guard, user) is None)
         self._taken_back = outbox.take_back(
             [each.mail_id for each in standing if each is not None and each.mail_id is not None]
         )
@@ -202,12 +202,3 @@ def work(
     if deed is Deed.REJECTION:
         return Rejecting(reason, tell=tell, variants=variants)
     return Resending() if deed is Deed.CONFIRMATION_MAIL else Undoing(undoes_id)
-
-
-def why_not(step: Work, user: User) -> str | None:
-    """Why a step would be refused; None when it would be taken."""
-    try:
-        step.guard(user)
-    except StepRefused as refused:
-        return str(refused)
-    return None

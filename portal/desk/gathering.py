@@ -15,6 +15,7 @@ from portal.desk import deeds
 from portal.desk.bulk import Deed
 from portal.desk.decision import Decision
 from portal.desk.deeds import Work
+from portal.errors import why_not
 from portal.notifications import Notification
 
 AT_ONCE = 334  # people in one transaction, and in one question to the database
@@ -50,7 +51,7 @@ def preview(deed: Deed, ids: Iterable[int], *, by: User) -> Preview:
         some = wanted[first : first + AT_ONCE]
         people = {user.id: user for user in db.session.scalars(_with_all_that_is_read(some, step))}
         for user in (people[user_id] for user_id in some if user_id in people):
-            sentence = deeds.why_not(step, user)
+            sentence = why_not(step.guard, user)
             if sentence is None:
                 found.able.append(user)
             else:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, Text, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
 from portal import audit, clock, notifications
@@ -60,6 +60,11 @@ class Question(Model):
 
     user: Mapped[User] = relationship("User", foreign_keys=[user_id], lazy="raise")
     by: Mapped[User | None] = relationship("User", foreign_keys=[by_id], lazy="raise")
+
+    @classmethod
+    def is_open(cls) -> ColumnElement[bool]:
+        """For a query: it waits for an answer."""
+        return cls.answered_at.is_(None) & cls.closed_at.is_(None)
 
 
 def ask(user: User, *, by: User | None, question: str) -> Question:

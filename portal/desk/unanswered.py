@@ -22,8 +22,7 @@ def due(*, most: int) -> list[int]:
     return list(
         db.session.scalars(
             select(Question.user_id)
-            .where(Question.answered_at.is_(None), Question.closed_at.is_(None))
-            .where(or_(_is_to_be_reminded(), _is_stale()))
+            .where(Question.is_open(), or_(_is_to_be_reminded(), _is_stale()))
             .order_by(Question.asked_at)
             .limit(most)
         )
@@ -41,8 +40,8 @@ def attend(user_id: int) -> bool:
         return False
     asked = db.session.scalars(
         select(Question)
-        .where(Question.user_id == user.id, Question.answered_at.is_(None))
-        .where(Question.closed_at.is_(None), or_(_is_to_be_reminded(), _is_stale()))
+        .where(Question.user_id == user.id, Question.is_open())
+        .where(or_(_is_to_be_reminded(), _is_stale()))
     ).one_or_none()
     if asked is None:
         return False

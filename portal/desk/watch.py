@@ -9,7 +9,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import aliased
 
 from portal import clock
-from portal.accounts.user import Status, User
+from portal.accounts.user import UNDECIDED, Status, User
 from portal.database import db
 from portal.desk import claim
 from portal.desk.claim import Claim
@@ -30,7 +30,7 @@ class Sight:
     @property
     def is_open(self) -> bool:
         """Whether there is anything left to decide."""
-        return self.status in (Status.UNCONFIRMED, Status.PENDING)
+        return self.status in UNDECIDED
 
     @property
     def lasts(self) -> timedelta:

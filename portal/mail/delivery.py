@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,19 +18,13 @@ from flask_mailman.message import SafeMIMEMultipart
 
 from portal import settings
 from portal.mail import lease, pauses
+from portal.mail.attempt import attempt
 from portal.mail.lease import Lease
-from portal.mail.mail import Channel
 from portal.mail.sealing import Unreadable, unseal
 from portal.mail.trouble import (
-    DeliveryProblem,
     Never,
-    NotNow,
-    ServerDown,
-    ServerRefuses,
     Trouble,
 )
-
-log = logging.getLogger(__name__)
 
 MAILS_PER_CONNECTION = 50
 
@@ -96,21 +88,7 @@ def deliver_due(*, within: timedelta, stop: Callable[[], bool] = lambda: False) 
 
 
 def _deliver(mail: Lease, connection: BaseEmailBackend) -> None:
-    try:
-        _hand_over(mail, connection)
-    except (ServerDown, ServerRefuses) as problem:
-        log.warning("all mail waits: %s", problem)
-        pauses.begin(problem)
-        lease.give_back(mail, problem)
-    except Never as problem:
-        log.warning("mail %s failed: %s", mail.mail_id, problem)
-        lease.mark_failed(mail, problem)
-    except NotNow as problem:
-        log.info("mail %s put off: %s", mail.mail_id, problem)
-        lease.put_off(mail, problem)
-    else:
-        lease.mark_delivered(mail)
-        pauses.end(Channel.MAIL)
+    attempt(mail, lambda held: _hand_over(held, connection))
 
 
 def _hand_over(mail: Lease, connection: BaseEmailBackend) -> None:
@@ -123,16 +101,9 @@ def _hand_over(mail: Lease, connection: BaseEmailBackend) -> None:
         envelope = Envelope(mail)
         connection.open()
         connection.send_messages([envelope])
-    except DeliveryProblem:
+    except Exception:
         connection.close()
         raise
-    except Exception as bug:
-        # A mail that trips over our own code must not hold up the others behind it. Where it
-        # tripped goes to the log, never what it says or to whom, as the error's text might.
-        place = "".join(traceback.format_tb(bug.__traceback__))
-        log.error("mail %s met a %s:\n%s", mail.mail_id, type(bug).__name__, place)
-        connection.close()
-        raise NotNow(Trouble.UNEXPECTED) from None
 
 
 @contextmanager

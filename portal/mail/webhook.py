@@ -10,12 +10,10 @@ import base64
 import hashlib
 import hmac
 import http.client
-import logging
 import socket
 import ssl
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -23,12 +21,11 @@ from urllib.parse import urlsplit
 
 from portal import clock, settings
 from portal.mail import lease, pauses
+from portal.mail.attempt import attempt
 from portal.mail.lease import Lease
 from portal.mail.mail import Channel
 from portal.mail.sealing import Unreadable, unseal
 from portal.mail.trouble import DeliveryProblem, Never, NotNow, ServerDown, Trouble
-
-log = logging.getLogger(__name__)
 
 PREFIX = "whsec_"  # what a secret in text form begins with
 # Of an answer nothing is of use but its number; so much is taken to be polite.
@@ -50,7 +47,7 @@ def deliver_due(*, within: timedelta, stop: Callable[[], bool] = lambda: False) 
             event = lease.take_next(Channel.WEBHOOK)
             if event is None:
                 break
-            _deliver(event)
+            attempt(event, _hand_over, channel=Channel.WEBHOOK, give_back=_give_back)
         tried += 1
     return tried
 
@@ -62,26 +59,12 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-def _deliver(event: Lease) -> None:
-    try:
-        _hand_over(event)
-    except ServerDown as problem:
-        log.warning("all events wait: %s", problem)
-        pauses.begin(problem, Channel.WEBHOOK)
-        # It may be this one alone that it stumbles over: the next time another goes first.
-        if problem.code is None:
-            lease.give_back(event, problem, behind=True)
-        else:
-            lease.put_off(event, problem)
-    except Never as problem:
-        log.warning("event %s failed: %s", event.mail_id, problem)
-        lease.mark_failed(event, problem)
-    except NotNow as problem:
-        log.info("event %s put off: %s", event.mail_id, problem)
-        lease.put_off(event, problem)
+def _give_back(event: Lease, problem: DeliveryProblem) -> None:
+    """It may be this one alone that the hook stumbles over: the next time another goes first."""
+    if problem.code is None:
+        lease.give_back(event, problem, behind=True)
     else:
-        lease.mark_delivered(event)
-        pauses.end(Channel.WEBHOOK)
+        lease.put_off(event, problem)
 
 
 def _hand_over(event: Lease) -> None:
@@ -100,12 +83,6 @@ def _hand_over(event: Lease) -> None:
         raise ServerDown(Trouble.HOOK_UNTRUSTED) from None
     except (OSError, http.client.HTTPException):
         raise ServerDown(Trouble.HOOK_UNREACHABLE) from None
-    except DeliveryProblem:
-        raise
-    except Exception as bug:
-        place = "".join(traceback.format_tb(bug.__traceback__))
-        log.error("event %s met a %s:\n%s", event.mail_id, type(bug).__name__, place)
-        raise NotNow(Trouble.UNEXPECTED) from None
     if number in (408, 425, 429) or number >= 500:
         raise ServerDown(Trouble.HOOK_BUSY, number)
     if not 200 <= number < 300:

@@ -147,16 +147,26 @@ def email_field(label: Any = None) -> StringField:
     )
 
 
-def reason_field() -> TextAreaField:
-    """Why somebody asks for access; optional."""
+def words_field(label: Any, *needed: Any, **more: Any) -> TextAreaField:
+    """Up to 1000 characters of somebody's own, in as many lines as they like.
+
+    `needed` are validators that come before; `more` is for WTForms.
+    """
     return TextAreaField(
-        _l("Why do you ask for access?"),
+        label,
         filters=[trimmed],
         validators=[
+            *needed,
             Length(max=1000, message=_l("Shorten this to 1000 characters.")),
             PlainText(lines=True),
         ],
+        **more,
     )
+
+
+def reason_field() -> TextAreaField:
+    """Why somebody asks for access; optional."""
+    return words_field(_l("Why do you ask for access?"))
 
 
 def choices(of: Iterable[tuple[Any, Any]]) -> list[SelectChoice]:

@@ -82,9 +82,9 @@ def test_a_row_tells_who_looks_at_it_until_that_lapses(a_user, people, reviewer,
     ann = people.staff("reviewer")
     ada, bob = a_user(full_name="Ada", confirmed=True), a_user(full_name="Bob", confirmed=True)
     with time_machine.travel(datetime.now(UTC) - timedelta(seconds=90)), transaction():
-        claim.claim(ada, by=ann)
+        claim.hold(ada.id, by_id=ann.id)
     with transaction():
-        claim.claim(bob, by=reviewer)
+        claim.hold(bob.id, by_id=reviewer.id)
     now = browser.get(LIST)
     only_hers = browser.get(f"{LIST}?claimed={ann.id}")
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5)):

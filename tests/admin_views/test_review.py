@@ -376,7 +376,7 @@ def test_after_the_last_one_of_all_nobody_waits(ada, reviewer, signed_in):
 def test_whom_a_colleague_looks_at_comes_later(three, reviewer, manager, signed_in):
     browser = signed_in(reviewer)
     with transaction():
-        claim.claim(db.session.merge(three[1]), by=manager)
+        claim.hold(db.session.merge(three[1]).id, by_id=manager.id)
 
     assert approve_on(page_of(three[0]), browser).location == page_of(three[2])
     assert approve_on(page_of(three[2]), browser).location == page_of(three[1])

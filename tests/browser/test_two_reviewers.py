@@ -184,9 +184,7 @@ def _all_is_decided(ids: list[int]) -> bool:
     db.session.rollback()
     db.session.expire_all()
     with transaction():
-        for each in db.session.scalars(
-            select(Question).where(Question.answered_at.is_(None), Question.closed_at.is_(None))
-        ):
+        for each in db.session.scalars(select(Question).where(Question.is_open())):
             question.answer(db.session.get_one(User, each.user_id), text=ANSWER)
     undecided = select(User.id).where(User.id.in_(ids), User.status == Status.PENDING)
     return db.session.scalars(undecided.limit(1)).first() is None

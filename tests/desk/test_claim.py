@@ -37,7 +37,7 @@ def colleague(people) -> User:
 
 def look(user: User, by: User) -> None:
     with transaction():
-        claims.claim(user, by=by)
+        claims.hold(user.id, by_id=by.id)
 
 
 def holder(user: User) -> User | None:
@@ -93,7 +93,7 @@ def test_it_is_taken_over_on_purpose_alone(ada, reviewer, colleague):
     look(ada, reviewer)
 
     with transaction():
-        claims.take_over(ada, by=colleague)
+        claims.hold(ada.id, by_id=colleague.id, take=True)
     look(ada, reviewer)
 
     assert holder(ada) == colleague
@@ -104,7 +104,7 @@ def test_taking_over_what_is_ones_own_goes_on(ada, reviewer, noon):
     noon.shift(60)
 
     with transaction():
-        claims.take_over(ada, by=reviewer)
+        claims.hold(ada.id, by_id=reviewer.id, take=True)
 
     assert claims.held([ada.id])[ada.id].since == NOON
 
@@ -175,7 +175,7 @@ def test_of_two_who_begin_to_look_at_once_one_has_it(app, ada, reviewer, colleag
         def deed() -> None:
             with app.app_context(), transaction():
                 user, by = db.session.get_one(User, user_id), db.session.get_one(User, by_id)
-                claims.claim(user, by=by)
+                claims.hold(user.id, by_id=by.id)
 
         return deed
 

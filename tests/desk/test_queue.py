@@ -122,10 +122,10 @@ def test_a_lapsed_claim_counts_as_nobodys(waiting, people, clock_hands):
     ann, tim = people.staff("reviewer"), people.staff("reviewer")
     ada, bob, _cem = waiting
     with transaction():
-        claim.claim(ada, by=ann)
+        claim.hold(ada.id, by_id=ann.id)
     clock_hands.shift(timedelta(minutes=5))
     with transaction():
-        claim.claim(bob, by=tim)
+        claim.hold(bob.id, by_id=tim.id)
 
     assert names(Tab.READY, claimed=NOBODY) == ["Ada", "Cem"]
     assert names(Tab.READY, claimed=tim.id) == ["Bob"]
