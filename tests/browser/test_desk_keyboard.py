@@ -35,6 +35,14 @@ def at_the_desk(window: Window, three: list[User], reviewer: User) -> Window:
     return window
 
 
+@pytest.fixture
+def theirs(new_window: Callable[..., Window], manager: User) -> Window:
+    """The window of a colleague."""
+    window = new_window()
+    window.sign_in(manager)
+    return window
+
+
 def press(window: Window, *keys: str) -> None:
     """Press keys, and wait for the page that the last one leads to."""
     for key in keys[:-1]:
@@ -155,10 +163,9 @@ def test_a_rejection_begins_from_a_text_and_is_seen_before_it_is_sent(
 
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")
 def test_colleagues_see_each_other_look_and_decide_without_a_reload(
-    at_the_desk: Window, three: list[User], manager: User, new_window: Callable[..., Window]
+    at_the_desk: Window, three: list[User], manager: User, theirs: Window
 ) -> None:
-    mine, theirs = at_the_desk, new_window()
-    theirs.sign_in(manager)
+    mine = at_the_desk
     item = f"/admin/registrations/{three[0].id}"
 
     theirs.open("/admin/registrations/")
@@ -187,10 +194,9 @@ def test_colleagues_see_each_other_look_and_decide_without_a_reload(
 
 
 def test_a_claim_that_is_pressed_while_the_page_looks_is_not_lost(
-    at_the_desk: Window, three: list[User], manager: User, new_window: Callable[..., Window]
+    at_the_desk: Window, three: list[User], theirs: Window
 ) -> None:
-    mine, theirs = at_the_desk, new_window()
-    theirs.sign_in(manager)
+    mine = at_the_desk
     mine.open(f"/admin/registrations/{three[0].id}")
     expect(mine.page.locator("#claim")).to_contain_text("You look at it now.")
     held: list[Route] = []
@@ -206,10 +212,9 @@ def test_a_claim_that_is_pressed_while_the_page_looks_is_not_lost(
 
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")
 def test_whoever_leaves_a_page_looks_no_longer(
-    at_the_desk: Window, three: list[User], manager: User, new_window: Callable[..., Window]
+    at_the_desk: Window, three: list[User], theirs: Window
 ) -> None:
-    mine, theirs = at_the_desk, new_window()
-    theirs.sign_in(manager)
+    mine = at_the_desk
     mine.open(f"/admin/registrations/{three[0].id}")
     expect(mine.page.locator("#claim")).to_contain_text("You look at it now.")
 

@@ -26,6 +26,7 @@ from portal.mail.listing import Shelf
 from portal.mail.sealing import unseal
 from tests import plans
 from tests.admin_views.panel import entries
+from tests.crowd import together
 from tests.people import level
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -303,27 +304,18 @@ def test_of_two_workers_at_once_one_tells(app: Flask, a_user, reviewer):
     confirmed(a_user, NOON)
     db.session.remove()
     both = threading.Barrier(2)
-    trouble: list[BaseException] = []
 
     def work() -> None:
-        try:
-            with app.app_context(), clock.at(NOON + MINUTE):
-                due = notice.due()
-                db.session.rollback()
-                both.wait(timeout=20)
-                for user_id in due:
-                    with transaction():
-                        notice.tell(user_id)
-        except BaseException as error:
-            trouble.append(error)
+        with app.app_context(), clock.at(NOON + MINUTE):
+            due = notice.due()
+            db.session.rollback()
+            both.wait(timeout=20)
+            for user_id in due:
+                with transaction():
+                    notice.tell(user_id)
 
-    workers = [threading.Thread(target=work) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=30)
+    together([work, work])
 
-    assert trouble == []
     assert [mail.kind for mail in outbox.waiting() if mail.kind in notice.LETTERS] == [
         "registrations_waiting"
     ]

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -28,6 +27,7 @@ from portal.mail.events import Event
 from portal.mail.listing import Shelf
 from portal.mail.mail import Channel, Mail, MailState
 from portal.mail.trouble import ServerDown, Trouble
+from tests.crowd import together
 from tests.mail.hook import SECRET, Hook, listen
 from tests.people import level
 
@@ -299,18 +299,12 @@ def test_no_bell_rings_for_an_event_and_no_mail_worker_takes_it(hook):
 def test_of_two_workers_one_tells(app: Flask, hook):
     post()
     db.session.remove()
-    both = threading.Barrier(2)
 
     def work() -> None:
         with app.app_context():
-            both.wait(timeout=20)
             webhook.deliver_due(within=timedelta(seconds=5))
 
-    workers = [threading.Thread(target=work) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=30)
+    together([work, work])
 
     assert len(hook.told) == 1
 
