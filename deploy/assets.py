@@ -1,4 +1,4 @@
-"""Front-end files of others: brought from npm, compared with the manifest, made ready to serve.
+"""Files of others: brought from npm, compared with the manifest, made ready to serve or to read.
 
 python -m deploy.assets [--tests]   bring what portal/static/vendor.toml lists
 python -m deploy.assets check       every icon that a template names is in the sprite
@@ -26,6 +26,7 @@ from deploy.failure import SetupFailed, explain
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "portal" / "static"
+ACCOUNTS = ROOT / "portal" / "accounts"
 TESTS = ROOT / "tests"
 MANIFEST = STATIC / "vendor.toml"
 
@@ -40,6 +41,7 @@ def bring(*, tests: bool) -> None:
         for entry in manifest["file"]:
             _write(STATIC / entry["name"], _as_served(_content(packages, entry), entry))
         _write(STATIC / manifest["sprite"]["name"], _sprite(packages, manifest["sprite"]))
+        _write_passwords(packages, manifest["passwords"])
         if tests:
             for entry in manifest["test_file"]:
                 _write(TESTS / entry["name"], _content(packages, entry))
@@ -49,6 +51,7 @@ def targets(*, tests: bool) -> list[Path]:
     """The files that `bring` makes."""
     manifest = _manifest()
     served = [STATIC / entry["name"] for entry in [*manifest["file"], manifest["sprite"]]]
+    served.append(ACCOUNTS / manifest["passwords"]["name"])
     return served + [TESTS / entry["name"] for entry in manifest["test_file"] if tests]
 
 
@@ -95,7 +98,8 @@ def pin() -> None:
     manifest = _manifest()
     text = MANIFEST.read_text("utf-8")
     with _packages(development=True) as packages:
-        for entry in [*manifest["file"], *manifest["test_file"], manifest["sprite"]]:
+        single = [manifest["sprite"], manifest["passwords"]]
+        for entry in [*manifest["file"], *manifest["test_file"], *single]:
             block = re.search(
                 rf'^name = "{re.escape(entry["name"])}"\n(?:\w+ = .*\n)+', text, re.MULTILINE
             )
@@ -211,6 +215,14 @@ def _sprite(packages: Path, entry: dict[str, Any]) -> bytes:
     symbols = [_symbol(_source(packages, entry) / f"{name}.svg", name) for name in entry["icons"]]
     lines = ['<svg xmlns="http://www.w3.org/2000/svg">', *symbols, "</svg>", ""]
     return "\n".join(lines).encode()
+
+
+def _write_passwords(packages: Path, entry: dict[str, Any]) -> None:
+    """The listed passwords as the table in which the portal looks for common ones."""
+    _content(packages, entry)
+    python = ROOT / ".venv" / "bin" / "python"
+    command = [python, "-m", "deploy.common_passwords", _source(packages, entry)]
+    _run(command, "The table of common passwords could not be made")
 
 
 def _symbol(file: Path, name: str) -> str:

@@ -29,3 +29,4 @@ def examine(environ: Mapping[str, str], *, send_to: str = "") -> Iterator[Findin
     yield from post.server(ours, send_to=send_to)
     yield from checkout.catalogues(ours)
     yield from checkout.front_end()
+    yield from checkout.passwords()

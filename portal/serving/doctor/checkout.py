@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 
+from portal.accounts import common_passwords
 from portal.serving.doctor.finding import Finding, fail, ok, warn
 from portal.settings import ROOT, Settings
 
@@ -35,3 +36,12 @@ def front_end() -> Iterator[Finding]:
         )
     else:
         yield ok("front end", f"{len(named)} files")
+
+
+def passwords() -> Iterator[Finding]:
+    """Look whether the table of common passwords is there."""
+    if common_passwords.is_complete():
+        yield ok("passwords", f"{common_passwords.size():,} common ones are refused")
+    else:
+        text = f"{common_passwords.FILE.name} is missing: only the commonest 30,000 are refused."
+        yield warn("passwords", text, "`make run` makes it.")
