@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import platform
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import flask_migrate
@@ -19,6 +20,7 @@ from benchmarks.measuring import Figure, rate
 from benchmarks.people import ADMINISTRATOR, APPLICANTS, fill, make_administrator, password_of
 from benchmarks.visits import Visitor, bare_application
 from portal import clock, settings
+from portal.accounts import guessing
 from portal.security.passwords import hashed
 from portal.settings import Settings
 from wsgi import create_site
@@ -60,6 +62,10 @@ def _figures(site: object, seconds: float, ceiling: float) -> list[Figure]:
     figures.append(Figure("a hash alone", ceiling, ceiling, "hash"))
     sign_in = Visitor(site).signs_in_again_and_again(ADMINISTRATOR)
     figures.append(Figure("sign-ins", rate(sign_in, seconds), ceiling, "hash"))
+    usual, worst = "Sturdy-lantern 42", "1|7!+4@([{<69$5" + "aS" * 56
+    for name, password in (("judging a usual password", usual), ("judging the worst", worst)):
+        judged = rate(partial(guessing.score, password), seconds)
+        figures.append(Figure(name, judged, ceiling, "hash"))
     register = Visitor(site).registers_again_and_again(APPLICANTS)
     figures.append(Figure("registrations", rate(register, seconds), ceiling, "hash"))
     return figures
