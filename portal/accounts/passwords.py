@@ -1,29 +1,27 @@
-"""Passwords: what a password must be, and how it is kept (M3, M7).
+"""Passwords: what a password must be (M3). How it is spelled is decided in `spelling`.
 
-Decided once, because it cannot change later: NFKC, 8 to 128 code points, Flask-Security's
-double hash (HMAC-SHA512 with a secret, then argon2id).
+Two sets of rules to choose from in the settings: with classes of characters, or by length alone
+as the standards prefer (NIST SP 800-63B-4, 3.1.1.2; ASVS 6.2.5). Common passwords, those that
+are easy to guess, one's own words and those of the house are refused by either.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from zxcvbn import zxcvbn
 
 from portal import settings
+from portal.accounts import common_passwords, guessing
+from portal.accounts.spelling import LONGEST, MAXIMUM, folded, normalize
 
-MAXIMUM = 128
+__all__ = ["LONGEST", "MAXIMUM", "Personal", "Rule", "broken_rules", "normalize", "rules"]
+
 LONGEST_WORD = 320  # of what a person's own words may cost
-LONGEST = 4 * MAXIMUM  # as typed: room for four signs to a character
-
-# zxcvbn's time grows fast with length (4 s for 69 characters); this much is judged.
-_JUDGED = 24
+SHORTEST_WORD = 3  # shorter ones stand in too many others
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,11 @@ class Personal:
     def words(self) -> list[str]:
         """Their parts of three characters and more, spelled as passwords are, and folded."""
         name, username, email = (
-            normalize(part[:LONGEST_WORD]).casefold()
-            for part in (self.full_name, self.username, self.email)
+            folded(part[:LONGEST_WORD]) for part in (self.full_name, self.username, self.email)
         )
         parts = re.split(r"[\s@._+-]+", f"{name} {username} {email}")
         whole = (name, username, email, email.partition("@")[0])
-        return sorted({part for part in (*parts, *whole) if len(part) >= 3})
+        return sorted({part for part in (*parts, *whole) if len(part) >= SHORTEST_WORD})
 
 
 @dataclass(frozen=True)
@@ -54,41 +51,25 @@ class Rule:
     holds: Callable[[str, Personal], bool]
 
 
-def normalize(password: str) -> str:
-    """The spelling that is judged and hashed: NFKC (NIST SP 800-63B-4, 3.1.1.2).
-
-    What is far too long to be a password comes back as it is, to be refused for its length:
-    normalising costs the square of a run of combining signs.
-    """
-    return unicodedata.normalize("NFKC", password) if len(password) <= LONGEST else password
-
-
 def rules() -> list[Rule]:
-    """Every rule, in the order in which a person reads them."""
-    minimum = settings.current().passwords.minimum_length
+    """Every rule that is in force, in the order in which a person reads them."""
+    ours = settings.current().passwords
     return [
         Rule(
             "length",
             _l(
                 "%(minimum)s to %(maximum)s characters.",
-                minimum=minimum,
+                minimum=ours.shortest,
                 maximum=MAXIMUM,
             ),
-            lambda password, _person: minimum <= len(password) <= MAXIMUM,
+            lambda password, _person: ours.shortest <= len(password) <= MAXIMUM,
         ),
+        *(_classes() if ours.rules == "classes" else []),
         Rule(
-            "lower",
-            _l("A lower-case letter."),
-            lambda p, _: any(c.islower() for c in p),
+            "personal",
+            _l("Not your own name, username or address, nor the name of this site."),
+            _is_impersonal,
         ),
-        Rule(
-            "upper",
-            _l("An upper-case letter."),
-            lambda p, _: any(c.isupper() for c in p),
-        ),
-        Rule("digit", _l("A digit."), lambda p, _: any(c.isdigit() for c in p)),
-        Rule("special", _l("A special character, such as ! or a space."), _has_special),
-        Rule("personal", _l("Not your own name, username or address."), _is_impersonal),
         Rule(
             "guessable",
             _l("Not a common password, and not easy to guess."),
@@ -111,10 +92,27 @@ def broken_rules(password: str, person: Personal) -> list[Rule]:
     return [rule for rule in ordered if not rule.holds(spelled, person)]
 
 
-def is_common(password: str) -> bool:
-    """Whether the whole password, folded, is among the commonest 30,000 (ASVS 6.2.4)."""
-    folded = password.casefold()
-    return any(guess in _common_passwords() for guess in _decorations_removed(folded))
+def house_words() -> list[str]:
+    """What the portal and the house behind it are called (ASVS 6.1.2, 6.2.11).
+
+    The name of the site, the hosts that people know from its address and its mails, and what
+    the operator added: products, and other names of the organisation.
+    """
+    ours = settings.current()
+    hosts = (ours.public_host, ours.mail.sender.rpartition("@")[2])
+    labels = [label for host in hosts for label in host.split(".")[:-1]]
+    names = [ours.site.name, *re.split(r"[\s._+-]+", ours.site.name), *ours.passwords.house_words]
+    words = {folded(name.strip()[:LONGEST_WORD]) for name in (*names, *labels)}
+    return sorted(word for word in words if len(word) >= SHORTEST_WORD and not word.isdecimal())
+
+
+def _classes() -> list[Rule]:
+    return [
+        Rule("lower", _l("A lower-case letter."), lambda p, _: any(c.islower() for c in p)),
+        Rule("upper", _l("An upper-case letter."), lambda p, _: any(c.isupper() for c in p)),
+        Rule("digit", _l("A digit."), lambda p, _: any(c.isdigit() for c in p)),
+        Rule("special", _l("A special character, such as ! or a space."), _has_special),
+    ]
 
 
 def _has_special(password: str, _person: Personal) -> bool:
@@ -122,28 +120,15 @@ def _has_special(password: str, _person: Personal) -> bool:
 
 
 def _is_impersonal(password: str, person: Personal) -> bool:
-    """Not made of one's own words: what is left beside them must still be a password."""
-    rest = folded = password.casefold()
-    for word in sorted(person.words(), key=len, reverse=True):
+    """Not made of such words: what is left beside them must still be a password."""
+    rest = whole = folded(password)
+    for word in sorted({*person.words(), *house_words()}, key=len, reverse=True):
         rest = rest.replace(word, "")
-    return rest == folded or len(rest) >= settings.current().passwords.minimum_length
+    return rest == whole or len(rest) >= settings.current().passwords.shortest
 
 
 def _is_hard_to_guess(password: str, person: Personal) -> bool:
-    if is_common(password):
+    if common_passwords.is_common(password):
         return False
-    site = settings.current().site.name
-    judged = zxcvbn(password[:_JUDGED], user_inputs=[*person.words(), site.casefold()])
-    return bool(judged["score"] >= settings.current().passwords.minimum_strength)
-
-
-def _decorations_removed(folded: str) -> Iterator[str]:
-    yield folded
-    yield folded.strip("0123456789!?.,;:-_#*+$ ")
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
-    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= 4)
+    score = guessing.score(password, [*person.words(), *house_words()])
+    return score >= settings.current().passwords.minimum_strength

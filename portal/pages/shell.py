@@ -48,6 +48,16 @@ def password_rules() -> list[tuple[str, str]]:
     return [(rule.key, str(rule.sentence)) for rule in passwords.rules()]
 
 
+def password_policy() -> dict[str, Any]:
+    """What the browser has to know to judge as the server does."""
+    ours = settings.current().passwords
+    return {
+        "minimum_length": ours.shortest,
+        "minimum_strength": ours.minimum_strength,
+        "house_words": passwords.house_words(),
+    }
+
+
 def _shell() -> dict[str, Any]:
     ours = settings.current()
     user = current_user if current_user.is_authenticated else None
@@ -57,8 +67,7 @@ def _shell() -> dict[str, Any]:
         "menu": _menu(user) if user else [],
         "is_staff": bool(user and user.is_staff),
         "mail_is_captured": mailbox.available(request),
-        "password_minimum_length": ours.passwords.minimum_length,
-        "password_minimum_strength": ours.passwords.minimum_strength,
+        "password_policy": password_policy,
     }
 
 

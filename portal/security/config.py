@@ -60,7 +60,7 @@ def _flask_security(ours: settings.Settings) -> dict[str, object]:
         "HASHING_SCHEMES": ["hex_sha256"],
         "DEPRECATED_HASHING_SCHEMES": [],
         "PASSWORD_NORMALIZE_FORM": "NFKC",
-        "PASSWORD_LENGTH_MIN": ours.passwords.minimum_length,
+        "PASSWORD_LENGTH_MIN": ours.passwords.shortest,
         "STATUS_SALT": "status-salt",
         "REGISTERABLE": False,
         "CONFIRMABLE": False,

@@ -113,11 +113,21 @@ class Webhook:
 class Passwords:
     """What a password must be, and what hashing one costs."""
 
+    rules: str = one_of("classes", "length")
     minimum_length: int = whole(8, 8, 64)
     minimum_strength: int = whole(3, 0, 4)
+    house_words: tuple[str, ...] = ()
     hash_time_cost: int = whole(2, 2, 100)
     hash_memory_kib: int = whole(19456, 19456, 4194304)
     hash_parallelism: int = whole(1, 1, 64)
+
+    @property
+    def shortest(self) -> int:
+        """Characters that a password has at least; 15 where length is all that is asked for.
+
+        That is what NIST SP 800-63B-4, 3.1.1.2, asks of a password that stands alone.
+        """
+        return max(15, self.minimum_length) if self.rules == "length" else self.minimum_length
 
 
 @dataclass(frozen=True, kw_only=True)

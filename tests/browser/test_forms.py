@@ -62,7 +62,9 @@ def test_password_rules_live_while_typing_in_words_and_aloud(window: Window) -> 
     expect(rules["upper"]).to_have_attribute("data-state", "unmet")
     expect(rules["personal"]).to_have_attribute("data-state", "unmet")
     expect(rules["guessable"]).to_have_attribute("data-state", "unmet")
-    expect(words).to_contain_text("Your own name or address is easy to guess.")
+    expect(words).to_contain_text(
+        "Your own name or address, or the name of this site, is easy to guess."
+    )
 
     password.fill("Password1!")
     expect(rules["special"]).to_have_attribute("data-state", "met")

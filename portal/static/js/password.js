@@ -30,12 +30,12 @@ export function watch(field) {
     guessable: (text, strength) => strength && strength.score >= Number(dataset.minimumStrength),
   };
 
-  /** Name, username and address, whole and in parts of three characters and more; the longest first. */
+  /** Name, username and address, whole and in parts of three characters and more, and what the house is called; the longest first. */
   function personalWords() {
     const ids = dataset.personal.split(" ").filter(Boolean);
     const values = [...ids.map((id) => document.getElementById(id)?.value ?? ""), ...dataset.words.split("\n")];
     const parts = values.flatMap((value) => [value, value.split("@")[0], ...value.split(/[\s@._+-]+/)]);
-    return [...new Set(parts.map((part) => part.trim().toLowerCase()))]
+    return [...new Set([...parts, ...dataset.houseWords.split("\n")].map((part) => part.trim().toLowerCase()))]
       .filter((part) => [...part].length >= 3)
       .sort((one, other) => other.length - one.length);
   }
