@@ -52,6 +52,7 @@ class Decisions(StaffView):
         nobody, and what was done stays done. Whoever is refused is listed, with the reason.
         With `as_seen`, nobody decides about one person from a page that shows what is no longer so.
         With `only_show`, the form was sent to be filled in further, and nothing is taken.
+        `done` says how it went; nothing, where the page that comes next says it.
         `onward` says where to go instead of back, once all is done.
         """
         if not ids:
@@ -64,8 +65,8 @@ class Decisions(StaffView):
             step = _only_as_seen(step, seen)
         if not only_show and form.validate_on_submit():
             failures = _take(step, ids)
-            if len(ids) > len(failures):
-                flash(done(len(ids) - len(failures)), "success")
+            if len(ids) > len(failures) and (said := done(len(ids) - len(failures))):
+                flash(said, "success")
             if not failures:
                 return back_to(onward() if onward else back)
         people = directory.named(list(failures) or ids) or abort(404)

@@ -75,6 +75,11 @@ def kept(**changes: str | None) -> str:
     return urlencode(kept_values(**changes))
 
 
+def kept_of(query: str) -> str:
+    """What a query string that a form or a row kept says of the list, without the place in it."""
+    return urlencode([pair for pair in parse_qsl(query) if pair[0] in KEPT])
+
+
 def kept_values(**changes: str | None) -> dict[str, str]:
     """The same by name: of several values the first, which is the one that counts."""
     values = {name: request.args.get(name, "") for name in KEPT}

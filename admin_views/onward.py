@@ -42,20 +42,23 @@ def neighbours(user: User) -> tuple[str | None, str | None]:
 
 
 def onward(ids: Sequence[int], back: str) -> Callable[[], str] | None:
-    """Where one goes on who decides on the page of a registration; None for whoever does not.
+    """Where one goes on who decides about one registration, on its page or from its row.
 
-    The filters are read now, so that nothing is decided from an address that means nothing.
+    None for whoever came from elsewhere, who goes back there. The filters are read now, so
+    that nothing is decided from an address that means nothing.
     """
     path, _mark, query = back.partition("?")
-    if len(ids) != 1 or path != url_for("registrations.review", user_id=ids[0]):
+    if len(ids) != 1 or path not in (url_for("registrations.index"), review_url(ids[0], "")):
         return None
     asked = filters.asked_by(query)
-    return lambda: _next(ids[0], asked, query)
+    return lambda: _next(ids[0], asked, back)
 
 
-def _next(user_id: int, asked: Asked, query: str) -> str:
+def _next(user_id: int, asked: Asked, back: str) -> str:
+    said = back.partition("?")[2]
     if asked.tab is not Tab.READY:
-        return list_url(query)
+        return list_url(said)
+    query = filters.kept_of(said)
     found = _waiting(db.session.get_one(User, user_id), asked.filters)
     if found is not None:
         return review_url(found, query)

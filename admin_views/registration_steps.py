@@ -21,11 +21,13 @@ from admin_views.onward import onward
 from portal.accounts import access, approval, confirmation
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import User
+from portal.database import db
 from portal.desk import claim, standard_text
 from portal.desk import question as questions
 from portal.desk import undo as undoing
 from portal.desk.bulk import Deed
 from portal.desk.standard_text import Purpose
+from portal.errors import why_not
 from portal.pages.doors import me
 from portal.security.forms import PortalForm, choices, words_field
 
@@ -104,8 +106,13 @@ class RegistrationSteps(Decisions):
                     user, by=me(), level=chosen(AccessLevel, form.level.data)
                 )
             ),
-            done=lambda number: ngettext(
-                "%(num)d registration is approved.", "%(num)d registrations are approved.", number
+            done=lambda number: self._unless_undoable(
+                ids,
+                ngettext(
+                    "%(num)d registration is approved.",
+                    "%(num)d registrations are approved.",
+                    number,
+                ),
             ),
             back=self._back(),
             as_seen=True,
@@ -131,8 +138,13 @@ class RegistrationSteps(Decisions):
                     user, by=me(), reason=form.reason.data or "", tell=not form.quiet.data
                 )
             ),
-            done=lambda number: ngettext(
-                "%(num)d registration is rejected.", "%(num)d registrations are rejected.", number
+            done=lambda number: self._unless_undoable(
+                ids,
+                ngettext(
+                    "%(num)d registration is rejected.",
+                    "%(num)d registrations are rejected.",
+                    number,
+                ),
             ),
             back=self._back(),
             as_seen=True,
@@ -223,6 +235,13 @@ class RegistrationSteps(Decisions):
 
     def _back(self) -> str:
         return way_back(url_for(".index"))
+
+    def _unless_undoable(self, ids: Sequence[int], sentence: str) -> str:
+        """The sentence, unless the page that comes next says it beside the way to undo it."""
+        if onward(ids, self._back()) is None:
+            return sentence
+        user = db.session.get_one(User, ids[0])
+        return sentence if why_not(lambda one: undoing.must_be_undoable(one, by=me()), user) else ""
 
 
 def _letting_go(step: Callable[[User], object]) -> Callable[[User], object]:

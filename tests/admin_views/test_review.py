@@ -21,6 +21,7 @@ from tests.admin_views.panel import a_busy_portal, entries, everything, words
 from tests.conftest import Browser
 from tests.people import level
 
+LIST = "/admin/registrations/"
 REASON = "I work in the archive and read old letters there"
 
 
@@ -352,6 +353,40 @@ def test_one_goes_on_where_one_is_and_in_the_end_begins_anew(three, reviewer, si
 
     assert approve_on(page_of(three[1]), browser).location == page_of(three[2])
     assert approve_on(page_of(three[2]), browser).location == page_of(three[0])
+
+
+def test_deciding_from_a_row_of_the_list_leads_to_the_next_one_too(three, reviewer, signed_in):
+    browser = signed_in(reviewer)
+    kept = "tab=ready&domain=one.org&cols=marks"
+    sent = {"ids": str(three[0].id), "reason": "No", "back": f"{LIST}?{kept}&cursor=x"}
+
+    answer = browser.submit("/account", to=f"{LIST}rejection", **sent)
+
+    assert answer.location == page_of(three[2]) + f"?{kept}"
+    page = browser.get(answer.location)
+    assert words(page).count("rejected.") == 1
+    assert f'href="{LIST}?{kept.replace("&", "&amp;")}"' in page.text
+
+
+def test_deciding_from_a_row_of_another_list_leads_back_to_that(three, a_user, reviewer, signed_in):
+    una = a_user(full_name="Una")
+    back = f"{LIST}?tab=unconfirmed&cursor=x"
+
+    answer = signed_in(reviewer).submit(
+        "/account", to=f"{LIST}rejection", ids=str(una.id), quiet="y", back=back
+    )
+
+    assert answer.location == back
+
+
+@pytest.mark.settings(PORTAL_DESK_UNDO_SECONDS="0")
+def test_a_decision_that_cannot_be_undone_is_said_all_the_same(ada, reviewer, signed_in):
+    browser = signed_in(reviewer)
+
+    page = words(browser.get(approve_on(page_of(ada), browser).location))
+
+    assert "1 registration is approved." in page
+    assert "Undo (" not in page
 
 
 def test_after_the_last_one_the_list_says_so(three, reviewer, signed_in):
