@@ -74,7 +74,10 @@ def test_a_queue_is_worked_through_without_a_mouse(at_the_desk: Window, three: l
     assert heading(window) == "Grace Hopper"
     assert status_of(three[0]) is Status.APPROVED
 
-    press(window, "u")
+    page.keyboard.press("u")  # leads to the button, and takes nothing back
+    expect(page.get_by_role("button", name="Undo (Ada Lovelace)")).to_be_focused()
+    assert status_of(three[0]) is Status.APPROVED
+    press(window, "Enter")
     assert heading(window) == "Ada Lovelace"
     assert status_of(three[0]) is Status.PENDING
     press(window, "j")
@@ -185,7 +188,9 @@ def test_colleagues_see_each_other_look_and_decide_without_a_reload(
     theirs.press("Approve")
 
     told = mine.page.get_by_role("alert")
-    expect(told).to_contain_text(f"{manager.full_name}: Approved", timeout=POLLED)
+    expect(told).to_contain_text(
+        f"{manager.full_name} changed this while you looked at it: Approved", timeout=POLLED
+    )
     mine.page.get_by_label("Access level").select_option("standard")
     mine.press("Approve")
     expect(mine.page.get_by_role("main")).to_contain_text("There is nobody left")

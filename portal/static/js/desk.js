@@ -49,13 +49,13 @@ function step(rows, row, by) {
   return true;
 }
 
-/** A button or link is pressed. A form, a drawer or a field gets the focus: nothing is decided by one key. */
+/** A link is followed. What takes a step gets the focus, as a field does: nothing is decided or undone by one key. */
 function act(element) {
   if (element.matches("details")) element.open = true;
   if (element.matches("details, form")) {
     const field = all("select, textarea", element).find((one) => !one.value);
     (field ?? element.querySelector("button:not([name])")).focus();
-  } else if (element.matches(typing)) element.focus();
+  } else if (element.matches(`${typing}, .step button`)) element.focus();
   else if (element.dataset.claim) claim(element.dataset.claim);
   else (element.matches("a, button") ? element : element.querySelector("a, button")).click();
 }
