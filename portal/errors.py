@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask_babel import format_datetime, lazy_gettext
+from flask_babel import lazy_gettext
+
+from portal import i18n
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -45,11 +47,11 @@ def why_not(guard: Callable[[Row], object], row: Row) -> str | None:
 
 
 def decided_by(sentence: Any, *, by: User | None, at: datetime) -> AlreadyDecided:
-    """An `AlreadyDecided` whose sentence names who decided and when.
+    """An `AlreadyDecided` whose sentence names who decided, and when by the clock of the viewer.
 
     `sentence` holds the placeholders %(who)s and %(when)s.
     """
     who = lazy_gettext("the portal")
     if by is not None:
         who = by.full_name or lazy_gettext("an erased account")
-    return AlreadyDecided(sentence % {"who": who, "when": format_datetime(at)}, by=by, at=at)
+    return AlreadyDecided(sentence % {"who": who, "when": i18n.moment_text(at)}, by=by, at=at)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flask_babel import format_datetime
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal import clock
+from portal import clock, i18n
 from portal.audit import Action, AuditEntry
 from portal.database import Model, UtcDateTime, db
 from portal.errors import AlreadyDecided
@@ -127,9 +126,9 @@ def must_be_as_seen(user: User, version: int | None) -> None:
     ).one()
     by = entry.by_id and db.session.get(type(user), entry.by_id)
     sentence = _l(
-        "This changed while you looked at it. %(who)s: %(what)s, %(when)s. Look again.",
+        "%(who)s changed this while you looked at it: %(what)s, %(when)s.",
         who=str(by) if by else _l("The portal"),
         what=Action(entry.action).label,
-        when=format_datetime(entry.at),
+        when=i18n.moment_text(entry.at),
     )
     raise AlreadyDecided(sentence, by=by or None, at=entry.at)

@@ -147,9 +147,8 @@ def test_an_open_page_is_told_who_decided_what_and_when(ada, reviewer, manager, 
 
     answer = again(browser, ada, page)
 
-    assert f"{manager.full_name}: Approved, May 4, 2026, 12:00:00" in words(answer).replace(
-        "\u202f", " "
-    )
+    said = f"{manager.full_name} changed this while you looked at it: Approved, "
+    assert said + "May 4, 2026, 12:00 PM UTC. Look again" in words(answer).replace("\u202f", " ")
     assert "hx-trigger" not in answer.text
     assert f'href="{page_of(ada)}"' in answer.text
 
