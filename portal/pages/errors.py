@@ -17,17 +17,22 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from portal.database import db
 from portal.errors import StepRefused
 from portal.security import limits
+from portal.security.hashing import TooBusy
 
 log = logging.getLogger(__name__)
 
 # PostgreSQL's words for it: deadlock detected, serialization failure.
 _IN_EACH_OTHERS_WAY = ("40P01", "40001")
 
+# Seconds in which dozens of passwords are hashed.
+_A_MOMENT = 5
+
 
 def init_app(app: Flask) -> None:
     """Answer every failure with a page that says what to do."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RateLimitExceeded, _too_many)
+    app.register_error_handler(TooBusy, _too_busy)
     app.register_error_handler(SecurityError, _bare_bad_request)
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(StepRefused, _refused)
@@ -49,6 +54,24 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     wait = limits.seconds_left()
     return _page(429, *_texts(429), retry_after=wait), 429, {"Retry-After": str(wait)}
+
+
+def _too_busy(_error: TooBusy) -> ResponseReturnValue:
+    db.session.rollback()
+    return (
+        _page(
+            503,
+            _("Many people are signing in right now"),
+            _(
+                "The portal had no time for your password. "
+                "Nothing was changed, and nothing is lost."
+            ),
+            _("Wait a few seconds, then reload this page: your browser sends the form again."),
+            retry_after=_A_MOMENT,
+        ),
+        503,
+        {"Retry-After": str(_A_MOMENT)},
+    )
 
 
 def _bare_bad_request(_error: SecurityError) -> ResponseReturnValue:

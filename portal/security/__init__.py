@@ -15,6 +15,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal.security import (
     config,
     gate,
+    hashing,
     headers,
     known_devices,
     limits,
@@ -36,6 +37,7 @@ def init_app(app: Flask) -> None:
     gate.init_app(app)
     wild_input.init_app(app)
     csrf.init_app(app)
+    hashing.init_app(app)
     security = Security(
         app,
         Accounts(),

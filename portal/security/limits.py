@@ -90,7 +90,7 @@ def code_by_typed_address(view: Callable[..., Any]) -> Callable[..., Any]:
         key_func=lambda: _digest(canonical.email(request.form.get("email", ""))),
         methods=["POST"],
         scope="code-account",
-        deduct_when=lambda response: not _succeeded(response),
+        deduct_when=_was_wrong,
     )(view)
 
 
@@ -132,7 +132,7 @@ def proof_by_account(view: Callable[..., Any]) -> Callable[..., Any]:
         key_func=_linked_account,
         methods=["POST"],
         scope="proof-account",
-        deduct_when=lambda response: not _succeeded(response),
+        deduct_when=_was_wrong,
     )(view)
 
 
@@ -187,8 +187,13 @@ def _succeeded(response: Response) -> bool:
     return response.status_code in (302, 303)
 
 
+def _was_wrong(response: Response) -> bool:
+    """Whether a try is to count: not where the portal itself had no time for it."""
+    return not _succeeded(response) and response.status_code < 500
+
+
 def _failed(response: Response) -> bool:
-    return not _succeeded(response) and not current_user.is_authenticated
+    return _was_wrong(response) and not current_user.is_authenticated
 
 
 def _tried_account() -> str:

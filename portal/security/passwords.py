@@ -10,6 +10,7 @@ from flask_security.password_util import PasswordUtil
 from portal.accounts import passwords
 from portal.accounts.passwords import Personal
 from portal.accounts.user import User
+from portal.security import hashing
 
 
 class PortalPasswordUtil(PasswordUtil):
@@ -35,14 +36,25 @@ def personal_of(user: User | None) -> Personal:
 
 
 def hashed(password: str) -> str:
-    """The hash to keep. Costs tens of milliseconds: never inside a transaction."""
-    return str(hash_password(passwords.normalize(password)))
+    """The hash to keep. Costs tens of milliseconds: never inside a transaction.
+
+    Raises:
+        TooBusy: too many are being hashed already.
+    """
+    with hashing.turn():
+        return str(hash_password(passwords.normalize(password)))
 
 
 def is_password_of(user: User, password: str) -> bool:
-    """Whether this is the person's password. Costs what a hash costs, whatever the answer."""
+    """Whether this is the person's password. Costs what a hash costs, whatever the answer.
+
+    Raises:
+        TooBusy: too many are being hashed already.
+    """
     spelled = passwords.normalize(password)
-    if not user.password or len(spelled) > passwords.MAXIMUM:
-        hash_password(spelled[: passwords.MAXIMUM])
-        return False
-    return bool(verify_password(spelled, user.password))
+    kept = user.password
+    with hashing.turn():
+        if not kept or len(spelled) > passwords.MAXIMUM:
+            hash_password(spelled[: passwords.MAXIMUM])
+            return False
+        return bool(verify_password(spelled, kept))

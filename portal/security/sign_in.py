@@ -23,6 +23,7 @@ from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.database import db
+from portal.security import hashing
 from portal.security.forms import Translated
 from portal.security.redirects import local_target
 
@@ -107,7 +108,9 @@ class SignInForm(LoginForm):
 
         found = find_by_identity(typed.strip())
         self.user = found
-        if super().validate(**kwargs):
+        with hashing.turn():
+            is_right = super().validate(**kwargs)
+        if is_right:
             return True
         if self.user_authenticated and isinstance(found, User):
             return self._say_why_closed(found)
@@ -139,6 +142,11 @@ class VerifyForm(FlaskSecurityVerifyForm):
 
     password = PasswordField(_l("Password"))
     submit = SubmitField(_l("Continue"))
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether this is the password of who is signed in."""
+        with hashing.turn():
+            return bool(super().validate(**kwargs))
 
     def validate_next(self, _field: Field) -> None:
         """A way back that leads elsewhere keeps nobody from going on (see `_onward`)."""

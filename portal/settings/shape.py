@@ -120,6 +120,8 @@ class Passwords:
     hash_time_cost: int = whole(2, 2, 100)
     hash_memory_kib: int = whole(19456, 19456, 4194304)
     hash_parallelism: int = whole(1, 1, 64)
+    hashes_at_once: int = whole(0, 0, 256)
+    hash_wait_seconds: int = whole(5, 0, 60)
 
     @property
     def shortest(self) -> int:
