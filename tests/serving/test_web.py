@@ -106,6 +106,43 @@ def test_oversized_and_ambiguous_requests_are_refused(
     assert answer.split(b" ")[1] == code
 
 
+CHUNK = b"10000\r\n" + b"identity=" + b"x" * (0x10000 - 9) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 1073741824\r\n\r\nidentity=",
+        b"Content-Length: 99999999999999999999\r\n\r\nidentity=",
+        b"Transfer-Encoding: chunked\r\n\r\n" + 5 * CHUNK,
+    ],
+    ids=["announced", "announced by a number that no machine has", "in pieces without an end"],
+)
+def test_a_body_that_is_too_large_is_refused_before_it_has_arrived(
+    portal: Portal, body: bytes
+) -> None:
+    """Nobody waits for its end, and nobody counts a try or hashes a password for it (D12)."""
+    head = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % portal.port
+    kind = b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
+
+    answer = raw(portal, head + kind + body)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"This is too large" in answer
+
+
+def test_a_form_that_comes_in_pieces_is_a_form(portal: Portal) -> None:
+    """What Transfer-Encoding says is no way round what reads and checks forms."""
+    head = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % portal.port
+    kind = b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
+    body = b"Transfer-Encoding: chunked\r\n\r\nc\r\nidentity=ada\r\n0\r\n\r\n"
+
+    answer = raw(portal, head + kind + body)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"This form is too old" in answer, "it was read, and has no token"
+
+
 def test_requests_that_do_not_arrive_hold_no_thread_and_fill_no_log(portal: Portal) -> None:
     """Slow Loris: as many as there are threads, with half a head and with half a body."""
     halves = [
