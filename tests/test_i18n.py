@@ -163,24 +163,29 @@ def test_address_then_account_then_cookie_then_browser_then_site(
     assert language_of(client, "/?lang=klingon", accept="de-AT") == "es"
 
 
-def test_a_language_in_the_address_is_remembered(client: FlaskClient) -> None:
+def test_a_language_in_the_address_is_for_this_page_alone(client: FlaskClient) -> None:
+    """A link changes nothing, not even a cookie: choosing is a POST (H)."""
     response = client.get("/?lang=pt-PT")
 
-    cookie = client.get_cookie(i18n.COOKIE)
-    assert cookie is not None
-    assert cookie.value == "pt_BR"
-    assert "HttpOnly" in response.headers["Set-Cookie"]
-    assert "SameSite=Lax" in response.headers["Set-Cookie"]
-    assert "Secure" not in response.headers["Set-Cookie"]  # http on the loopback
-    assert language_of(client, accept="de") == "pt-BR"
+    assert response.headers["Content-Language"] == "pt-BR"
+    assert "Set-Cookie" not in response.headers
+    assert language_of(client, accept="de") == "de"
 
 
-def test_the_cookie_is_secure_where_the_site_is(site: Flask, settings: Settings) -> None:
-    site.extensions["portal.settings"] = replace(settings, public_url="https://portal.example.org")
+def test_a_choice_is_kept_in_a_cookie_that_no_script_reads(site: Flask, settings: Settings) -> None:
+    with site.app_context():
+        on_loopback = i18n.remember_language(Response(), "de").headers["Set-Cookie"]
+        site.extensions["portal.settings"] = replace(
+            settings, public_url="https://portal.example.org"
+        )
+        secure = i18n.remember_language(Response(), "de").headers["Set-Cookie"]
 
-    response = site.test_client().get("/?lang=de")
-
-    assert "Secure" in response.headers["Set-Cookie"]
+    assert on_loopback.startswith(f"{i18n.COOKIE}=de;")
+    for cookie in (on_loopback, secure):
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+    assert "Secure" not in on_loopback
+    assert "Secure" in secure
 
 
 def test_a_language_that_is_no_longer_offered_is_passed_over(

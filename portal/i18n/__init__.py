@@ -183,9 +183,6 @@ def remember_language(response: Response, code: str) -> Response:
 
 
 def _say_the_language(response: Response) -> Response:
-    asked = match(request.args.get(PARAMETER), languages())
-    if asked and request.method in ("GET", "HEAD") and asked != request.cookies.get(COOKIE):
-        remember_language(response, asked)
     if 300 <= response.status_code < 400:
         return response  # it shows no words, and must not tell who had to be looked up
     if code := g.get("negotiated_language"):
