@@ -18,6 +18,7 @@ from portal.database import db
 from portal.errors import StepRefused
 from portal.security import limits
 from portal.security.hashing import TooBusy
+from portal.security.isolation import FromAnotherSite
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(TooBusy, _too_busy)
     app.register_error_handler(SecurityError, _bare_bad_request)
+    app.register_error_handler(FromAnotherSite, _from_another_site)
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(StepRefused, _refused)
     app.register_error_handler(IntegrityError, _conflict)
@@ -77,6 +79,15 @@ def _too_busy(_error: TooBusy) -> ResponseReturnValue:
 def _bare_bad_request(_error: SecurityError) -> ResponseReturnValue:
     """The Host is not ours: no link can be made, so the page is static."""
     return render_template("errors/bare.html", code=400), 400
+
+
+def _from_another_site(_error: FromAnotherSite) -> ResponseReturnValue:
+    return _page(
+        403,
+        _("Another site asked for this"),
+        _("A page that is not the portal's own made your browser ask for it. Nothing was done."),
+        _("Go to the first page and look from there."),
+    ), 403
 
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:

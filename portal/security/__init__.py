@@ -17,9 +17,11 @@ from portal.security import (
     gate,
     hashing,
     headers,
+    isolation,
     known_devices,
     limits,
     proxy,
+    reports,
     sessions,
     wild_input,
 )
@@ -33,7 +35,9 @@ csrf = CSRFProtect()
 def init_app(app: Flask) -> None:
     """Put the gate, the CSRF check, Flask-Security, limits and headers in front of the pages."""
     config.apply(app)
+    reports.without_cookies(app)
     proxy.init_app(app)
+    isolation.init_app(app)
     gate.init_app(app)
     wild_input.init_app(app)
     csrf.init_app(app)
@@ -51,4 +55,5 @@ def init_app(app: Flask) -> None:
     sessions.init_app(app)
     known_devices.init_app(app)
     limits.init_app(app)
+    reports.init_app(app, csrf)
     headers.init_app(app)

@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "health.ready": EVERYONE,
     "language.choose": EVERYONE,
     "appearance.choose": EVERYONE,
+    "reports.collect": EVERYONE,
     "mailbox.index": EVERYONE,
     "mailbox.letter": EVERYONE,
     "mailbox.part": EVERYONE,

@@ -21,6 +21,12 @@ def cautions(ours: Settings) -> list[str]:
             "public_url is https, but server.proxy_hops is 0: the proxy in front is not believed, "
             "and everybody seems to come from its address."
         )
+    if ours.is_https and ours.server.hsts_subdomains and ours.public_host.count(".") == 1:
+        found.append(
+            f"public_url is at the top of a domain: browsers will reach every host below "
+            f"{ours.public_host} over https alone. Set server.hsts_subdomains = false if one of "
+            "them speaks plain http."
+        )
     if ours.server.workers > 1 and not ours.redis.url:
         found.append("server.workers is above 1 without [redis]: limits count per process.")
     if not ours.limits.enabled:

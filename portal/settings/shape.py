@@ -75,6 +75,7 @@ class Server:
     proxy_hops: int = whole(0, 0, 10)
     receive_within_seconds: int = whole(20, 1, 300)
     stop_within_seconds: int = whole(10, 1, 300)
+    hsts_subdomains: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +156,7 @@ class Limits:
     status_address: str = limit("60 per minute")
     code_account: str = limit("20 per hour")
     reset_address: str = limit("20 per minute")
+    report_address: str = limit("30 per minute")
     change_account: str = limit("10 per 10 minutes")
     mails_to_one_address: str = limit("10 per hour")
     enabled: bool = True

@@ -23,6 +23,7 @@ AUDIENCE: dict[str, set[str]] = {
             "health.ready",
             "language.choose",
             "appearance.choose",
+            "reports.collect",
             "mailbox.index",
             "mailbox.letter",
             "mailbox.part",

@@ -11,17 +11,28 @@ POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-src 'self'; frame-ancestors 'none'"
 )
+REPORTED = "; report-uri /browser-reports"
 HTTPS = pytest.mark.settings(
     PORTAL_PUBLIC_URL="https://portal.example.org", PORTAL_MAIL_SERVER="mail.example.org"
 )
 
+# What is no page, by what comes instead; all else is one, with a policy that is reported on.
+FRAMES = {"registrations.letter", "mailbox.part"}
+
 
 def assert_guarded(answer, about) -> None:
+    """What a page carries, whatever it says."""
+    assert_everywhere(answer, about)
     headers = answer.headers
-    assert headers["Content-Security-Policy"] == POLICY, about
+    assert headers["Content-Security-Policy"] == POLICY + REPORTED, about
+    assert headers["X-Frame-Options"] == "DENY", about
+
+
+def assert_everywhere(answer, about) -> None:
+    """What whatever the application answers carries, files and frames included."""
+    headers = answer.headers
     assert headers["Cache-Control"] == "no-store", about
     assert headers["X-Content-Type-Options"] == "nosniff", about
-    assert headers["X-Frame-Options"] == "DENY", about
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin", about
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin", about
     assert "camera=()" in headers["Permissions-Policy"], about
@@ -29,29 +40,55 @@ def assert_guarded(answer, about) -> None:
     assert "Strict-Transport-Security" not in headers, about
     assert "Access-Control-Allow-Origin" not in headers, about
     assert "X-Powered-By" not in headers, about
-    if answer.status_code not in (204, 304) and answer.get_data():
+    if answer.mimetype.startswith("text/") and answer.get_data():
         assert "charset=utf-8" in headers["Content-Type"], about
 
 
 @pytest.mark.parametrize("who", ["visitor", "administrator"])
-def test_every_page_carries_all_of_them(app, people, browser, who):
+def test_every_endpoint_carries_those_of_its_kind(app, people, browser, who):
+    """Each one that there is, asked as a browser would: what takes no GET, by a POST."""
     site = Site.furnished(app, people)
     arrive(browser, people, who)
+    get = {rule.endpoint for rule in site.rules("GET")}
+    seen, files = set(), set()
 
-    for rule in site.rules("GET"):
+    for rule in app.url_map.iter_rules():
+        address = site.address(rule)
+        answer = browser.get(address) if rule.endpoint in get else browser.post(address)
+        headers = answer.headers
+        seen.add(rule.endpoint)
         if rule.endpoint == "static":
-            continue
-        answer = browser.get(site.address(rule))
-        if rule.endpoint == "registrations.letter" and answer.status_code == 200:
+            assert_file(answer, rule)
+        elif rule.endpoint in FRAMES and answer.status_code == 200:
             # A mail in a frame of ours brings its own style, and runs nothing.
-            assert answer.headers["Content-Security-Policy"].endswith("sandbox")
-            assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
-            continue
-        if rule.endpoint in ("health.alive", "health.ready"):
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert answer.headers["Cache-Control"] == "no-store"
-            continue
-        assert_guarded(answer, rule)
+            assert_everywhere(answer, rule)
+            assert "; sandbox" in headers["Content-Security-Policy"], rule
+            assert "script-src" not in headers["Content-Security-Policy"], rule
+            assert "frame-ancestors 'self'" in headers["Content-Security-Policy"], rule
+            assert headers["X-Frame-Options"] == "SAMEORIGIN", rule
+        else:
+            assert_guarded(answer, rule)
+        if answer.mimetype in ("text/csv", "message/rfc822"):
+            assert headers["Content-Disposition"].startswith("attachment; "), rule
+            files.add(rule.endpoint)
+
+    assert len(files) >= (8 if who == "administrator" else 0)
+    assert seen == set(app.view_functions)
+
+
+def assert_file(answer, about) -> None:
+    headers = answer.headers
+    assert answer.status_code == 200, about
+    assert headers["Cache-Control"] == "max-age=31536000, public", about
+    assert headers["X-Content-Type-Options"] == "nosniff", about
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin", about
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; frame-ancestors 'none'; sandbox"
+    ), about
+    assert headers["Referrer-Policy"] == "no-referrer", about
+    assert "Access-Control-Allow-Origin" not in headers, about
+    assert "Strict-Transport-Security" not in headers, about
+    assert "Set-Cookie" not in headers, about
 
 
 def test_so_does_every_kind_of_error_and_redirect(browser, a_user, app):
@@ -109,6 +146,7 @@ def test_pages_whose_address_is_a_secret_send_no_referrer_and_load_nothing_from_
     link = links.change_of_address(member, "new@example.org").partition("8000")[2]
     page = browser.get(link)
     assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert browser.get("/register?draft=x").headers["Referrer-Policy"] == "no-referrer"
     assert browser.get("/account").headers["Referrer-Policy"] == "same-origin"
 
 
@@ -146,17 +184,14 @@ def test_no_page_needs_anything_that_the_policy_forbids(app, people, browser):
                 assert not value.startswith("//"), (rule, value)
 
 
-def test_static_files_are_kept_for_a_year_and_never_sniffed(browser):
+def test_static_files_are_kept_for_a_year_never_sniffed_and_for_this_site_alone(browser):
     page = browser.get("/login").get_data(as_text=True)
     address = page[page.index("/static/css/") :].partition('"')[0]
 
     answer = browser.get(address)
 
-    assert answer.status_code == 200
-    assert "max-age=31536000" in answer.headers["Cache-Control"]
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert_file(answer, address)
     assert answer.mimetype == "text/css"
-    assert "Set-Cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -173,9 +208,26 @@ def test_what_is_no_static_file_is_a_page_that_is_not_kept(browser, path):
 
 @HTTPS
 def test_under_https_browsers_are_told_to_stay_there(browser):
+    told = "max-age=31536000; includeSubDomains"
     for answer in (browser.get("/login"), browser.get("/nothing"), browser.get("/")):
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-        assert answer.headers["Content-Security-Policy"] == f"{POLICY}; upgrade-insecure-requests"
+        assert answer.headers["Strict-Transport-Security"] == told
+        policy = f"{POLICY}{REPORTED}; report-to portal; upgrade-insecure-requests"
+        assert answer.headers["Content-Security-Policy"] == policy
+        assert answer.headers["Reporting-Endpoints"] == 'portal="/browser-reports"'
+    assert browser.get("/static/css/portal.css").headers["Strict-Transport-Security"] == told
+
+
+@pytest.mark.settings(
+    PORTAL_PUBLIC_URL="https://intranet.example.org/portal",
+    PORTAL_MAIL_SERVER="mail.example.org",
+    PORTAL_SERVER_HSTS_SUBDOMAINS="false",
+)
+def test_hosts_below_can_be_left_out_and_reports_go_under_the_path(browser):
+    headers = browser.get("/portal/login").headers
+
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert headers["Reporting-Endpoints"] == 'portal="/portal/browser-reports"'
+    assert "report-uri /portal/browser-reports;" in headers["Content-Security-Policy"]
 
 
 def test_an_error_shows_a_number_and_nothing_of_what_went_wrong(app, browser, caplog):
