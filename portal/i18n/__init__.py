@@ -26,6 +26,7 @@ from portal.i18n.texts import (
     machine_time,
     moment_text,
     number_text,
+    soon_text,
     time_there,
 )
 from portal.i18n.zones import time_zone_menu, zone_named
@@ -49,6 +50,7 @@ __all__ = [
     "number_text",
     "own_name",
     "remember_language",
+    "soon_text",
     "tag",
     "time_there",
     "time_zone_menu",
@@ -88,6 +90,7 @@ def init_app(app: Flask) -> None:
         at_most_text,
         number_text,
         machine_time,
+        soon_text,
     ):
         app.add_template_filter(read)
     app.context_processor(_language_context)

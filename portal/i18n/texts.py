@@ -14,6 +14,11 @@ from portal.i18n.zones import zone_named
 
 JUST_NOW = timedelta(seconds=45)
 
+Unit = Literal["second", "minute", "hour", "day", "week"]
+_SECONDS: tuple[Unit, int] = ("second", 1)
+_MINUTES: tuple[Unit, int] = ("minute", 60)
+_HOURS: tuple[Unit, int] = ("hour", 3600)
+
 
 def moment_text(moment: datetime | None) -> str:
     """Date and time in the viewer's time zone, and which zone that is."""
@@ -59,6 +64,19 @@ def duration_text(duration: timedelta | None) -> str:
     return dates.format_timedelta(duration, granularity="minute", threshold=2, locale=get_locale())
 
 
+def soon_text(wait: timedelta) -> str:
+    """How soon something is possible again, rounded up: "in 15 seconds", "in 4 minutes"."""
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    unit, size = _SECONDS if seconds < 60 else _MINUTES if seconds < 7200 else _HOURS
+    return dates.format_timedelta(
+        timedelta(seconds=math.ceil(seconds / size) * size),
+        granularity=unit,
+        threshold=math.inf,
+        add_direction=True,
+        locale=get_locale(),
+    )
+
+
 def at_most_text(wait: timedelta) -> str:
     """A span of time that the wait does not exceed, in round words: "3 hours", "6 weeks".
 
@@ -84,7 +102,7 @@ def machine_time(moment: datetime) -> str:
     return moment.astimezone(pytz.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _in_units_of(unit: Literal["hour", "day", "week"], span: timedelta) -> str:
+def _in_units_of(unit: Unit, span: timedelta) -> str:
     # No larger unit comes near this threshold: ten days would else become "one week".
     return str(format_timedelta(span, granularity=unit, threshold=math.inf))
 

@@ -29,7 +29,7 @@ from portal.mail import mailbox, opening
 from portal.pages import pages
 from portal.pages.doors import me, me_locked, note_opening
 from portal.pages.shell import password_rules
-from portal.security import limits
+from portal.security import known_devices, limits
 from portal.security.forms import (
     NewPassword,
     PortalForm,
@@ -92,7 +92,7 @@ class ChangeUsernameForm(WithCurrentPassword):
 
 @pages.route("/reset", methods=["GET", "POST"])
 @limits.by_address("reset")
-@limits.by_typed_address
+@limits.reset_by_typed_address
 def forgot() -> ResponseReturnValue:
     """Ask for a link to choose a new password. The answer is the same for every address."""
     form = ForgotForm()
@@ -135,6 +135,7 @@ def reset(token: str) -> ResponseReturnValue:
         except StepRefused as refused:
             form.refuse(refused)
         else:
+            known_devices.remember(user)
             flash(_("Your new password is set. Sign in with it."), "success")
             return redirect(url_for("security.login"), 303)
     return render_template(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+from datetime import timedelta
 from typing import Any
 
-from flask import Flask, render_template, request
+from flask import Flask, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
@@ -33,6 +34,7 @@ def init_app(app: Flask) -> None:
     """Answer every failure with a page that says what to do."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RateLimitExceeded, _too_many)
+    app.register_error_handler(limits.SlowDown, _too_many)
     app.register_error_handler(TooBusy, _too_busy)
     app.register_error_handler(SecurityError, _bare_bad_request)
     app.register_error_handler(FromAnotherSite, _from_another_site)
@@ -53,9 +55,16 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     return _page(code, title, sentence, what_to_do), code, headers
 
 
-def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
-    wait = limits.seconds_left()
-    return _page(429, *_texts(429), retry_after=wait), 429, {"Retry-After": str(wait)}
+def _too_many(error: RateLimitExceeded | limits.SlowDown) -> ResponseReturnValue:
+    wait = limits.seconds_left(error)
+    page = _page(
+        429,
+        *_texts(429),
+        wait=timedelta(seconds=wait),
+        # The way in that nobody else can slow down.
+        reset_url=url_for("pages.forgot") if request.endpoint == "security.login" else None,
+    )
+    return page, 429, {"Retry-After": str(wait)}
 
 
 def _too_busy(_error: TooBusy) -> ResponseReturnValue:
@@ -69,7 +78,7 @@ def _too_busy(_error: TooBusy) -> ResponseReturnValue:
                 "Nothing was changed, and nothing is lost."
             ),
             _("Wait a few seconds, then reload this page: your browser sends the form again."),
-            retry_after=_A_MOMENT,
+            wait=timedelta(seconds=_A_MOMENT),
         ),
         503,
         {"Retry-After": str(_A_MOMENT)},
@@ -196,7 +205,7 @@ def _texts(code: int) -> tuple[str, str, str]:
         429: (
             _("Too many attempts"),
             _("To keep accounts safe, this cannot be tried more often for now."),
-            _("Wait a little and try again."),
+            "",
         ),
     }
     return texts.get(code, texts[400] if code < 500 else _trouble())

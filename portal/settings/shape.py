@@ -148,9 +148,11 @@ class Sessions:
 class Limits:
     """How often something may be tried, per network address or per account."""
 
-    sign_in_address: str = limit("10 per minute")
-    sign_in_account: str = limit("5 per 5 minutes")
-    sign_in_account_anywhere: str = limit("100 per hour")
+    sign_in_address: str = limit("10 per minute; 100 per hour")
+    sign_in_account: int = whole(5, 1, 100)
+    sign_in_account_anywhere: int = whole(50, 1, 1000)
+    sign_in_first_wait_seconds: int = whole(15, 1, 3600)
+    sign_in_longest_wait_minutes: int = whole(30, 1, 1440)
     registration_address: str = limit("20 per minute")
     resend_address: str = limit("20 per minute")
     status_address: str = limit("60 per minute")
@@ -158,7 +160,7 @@ class Limits:
     reset_address: str = limit("20 per minute")
     report_address: str = limit("30 per minute")
     change_account: str = limit("10 per 10 minutes")
-    mails_to_one_address: str = limit("10 per hour")
+    mails_to_one_address: str = limit("10 per 30 minutes")
     enabled: bool = True
 
 

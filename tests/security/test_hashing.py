@@ -97,7 +97,7 @@ def test_a_registration_without_a_turn_leaves_nobody(browser):
 @pytest.mark.settings(
     **ONE,
     PORTAL_PASSWORDS_HASH_WAIT_SECONDS="0",
-    PORTAL_LIMITS_SIGN_IN_ACCOUNT="2 per 5 minutes",
+    PORTAL_LIMITS_SIGN_IN_ACCOUNT="2",
 )
 def test_a_try_that_got_no_turn_is_no_failed_one(browser, a_user):
     ada = a_user(approved=True)
