@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from flask import request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from admin_views import wording
 from admin_views.filters import Asked
@@ -15,12 +15,12 @@ from portal import i18n
 from portal.accounts import access
 from portal.accounts.user import User
 from portal.database import db
-from portal.desk import claim
+from portal.desk import claim, waiting
 from portal.desk.decision import Verdict
 from portal.desk.marks import Mark
 from portal.desk.queue import Tab
 
-AGES = (1, 4, 8, 24, 48, 72, 7 * 24, 14 * 24, 28 * 24)
+DAYS = (1, 2, 3, 5, 7, 14, 28)
 
 Choices = Sequence[tuple[str, Any]]
 
@@ -49,7 +49,7 @@ def fields(asked: Asked) -> list[Field]:
         _choice("language", _("Language"), i18n.language_menu(), filters.language),
         _choice("level", _("Level wished"), _levels(), filters.level_id),
         _choice("mark", _("Mark"), ((each.value, each.label) for each in Mark), filters.mark),
-        _choice("age", _("Age at least"), _ages(filters.hours), filters.hours),
+        _choice("age", _age_label(asked.tab), _ages(asked), filters.hours),
     ]
     if asked.tab is Tab.DECIDED:
         verdicts = ((each.value, each.label) for each in Verdict)
@@ -66,9 +66,31 @@ def _levels() -> Choices:
     return [(str(level.id), level.name) for level in access.levels()]
 
 
-def _ages(asked: int | None) -> Choices:
-    hours = sorted({*AGES, asked} - {None} if asked else AGES)
-    return [(str(each), i18n.duration_text(timedelta(hours=each))) for each in hours]
+def _age_label(tab: Tab) -> str:
+    labels = {
+        Tab.READY: _("Waiting for at least"),
+        Tab.ASKED: _("Asked at least this long ago"),
+        Tab.UNCONFIRMED: _("Registered at least this long ago"),
+        Tab.DECIDED: _("Decided at least this long ago"),
+    }
+    return str(labels[tab])
+
+
+def _ages(asked: Asked) -> Choices:
+    """Days, besides after how long somebody is overdue, and what the address asks for."""
+    overdue = waiting.overdue_hours() if asked.tab is Tab.READY else 0
+    hours = {*(24 * each for each in DAYS), overdue, asked.filters.hours or 0} - {0}
+    return [(str(each), _age_text(each, each == overdue)) for each in sorted(hours)]
+
+
+def _age_text(hours: int, is_overdue: bool) -> str:
+    days, rest = divmod(hours, 24)
+    text = (
+        ngettext("%(num)d hour", "%(num)d hours", hours)
+        if rest
+        else ngettext("%(num)d day", "%(num)d days", days)
+    )
+    return str(_("%(time)s (overdue)", time=text) if is_overdue else text)
 
 
 def _lookers(asked: int | None) -> Choices:

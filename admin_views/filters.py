@@ -75,6 +75,17 @@ def kept(**changes: str | None) -> str:
     return urlencode(kept_values(**changes))
 
 
+def on(tab: Tab) -> str:
+    """The query string of another list, with what narrows this one and means the same there.
+
+    How long ago is of each list's own moment, and each has columns of its own; nobody looks
+    at what is decided, and nothing else has a verdict.
+    """
+    lost = {"age": "", "cols": ""}
+    lost |= {"claimed": ""} if tab is Tab.DECIDED else {"verdict": ""}
+    return kept(tab=tab.value, **lost)
+
+
 def kept_of(query: str) -> str:
     """What a query string that a form or a row kept says of the list, without the place in it."""
     return urlencode([pair for pair in parse_qsl(query) if pair[0] in KEPT])

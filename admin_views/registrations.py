@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import lazy_gettext as _l
 
-from admin_views import columns, export, filter_fields, filters
-from admin_views.base import listed
+from admin_views import columns, export, filter_fields, filters, wording
+from admin_views.base import back_to, listed
 from admin_views.bulks import Bulks
 from admin_views.claims import every_seconds
 from admin_views.export import Column
@@ -47,14 +47,15 @@ class Registrations(Bulks, Reviews, SavedFilters):
         people = [row.user_id if asked.tab is Tab.DECIDED else row.id for row in page.rows]
         undecided = [] if asked.tab is Tab.DECIDED else people
         mails = listing.latest_to(people)
-        counts = queue.counts(*Tab)
+        counts = {} if asked.is_narrowed else queue.counts(*Tab)
+        found = len(page.rows) if page.is_all else _number(asked, counts)
         return self.render(
             "admin/registrations/index.html",
             asked=asked,
             tab=asked.tab,
-            counts=counts,
+            tabs=[_tab(tab, asked, counts, found) for tab in Tab],
             page=page,
-            found=len(page.rows) if page.is_all else _number(asked, counts),
+            found=found,
             fields=filter_fields.fields(asked),
             offered=columns.offered(asked.tab),
             shown=columns.chosen(asked.tab),
@@ -71,6 +72,13 @@ class Registrations(Bulks, Reviews, SavedFilters):
             mails=mails,
             looks=opening.looks([mail.id for mail in mails.values()]),
         )
+
+    @expose("/columns", methods=["POST"])
+    def choose_columns(self) -> ResponseReturnValue:
+        """Show these columns in a list, now and whenever one comes back to it."""
+        tab, wanted = filters.asked().tab, columns.wanted(filters.asked().tab)
+        there = list_url(filters.kept(cols=",".join(wanted)))
+        return columns.keep(make_response(back_to(there)), tab, wanted)
 
     @expose("/export.csv")
     def export(self) -> ResponseReturnValue:
@@ -89,6 +97,19 @@ def _page(asked: Asked, cursor: str, per_page: int = PER_PAGE) -> Page[Any]:
     if asked.tab is Tab.DECIDED:
         return queue.decided(asked.filters, cursor=cursor, per_page=per_page)
     return queue.page(asked.tab, asked.filters, cursor=cursor, per_page=per_page)
+
+
+def _tab(
+    tab: Tab, asked: Asked, counts: dict[Tab, int], found: int
+) -> tuple[Any, str, bool, str | None]:
+    """One of the lists in a row: its words, its address, whether it is this one, how many.
+
+    Of a narrowed list only that number is known which is shown anyway.
+    """
+    is_this = tab is asked.tab
+    number = found if is_this else counts.get(tab)
+    there = list_url(filters.kept() if is_this else filters.on(tab))
+    return tab.label, there, is_this, None if number is None else wording.count_text(number)
 
 
 def _number(asked: Asked, counts: dict[Tab, int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, abort, request
 
 # Fields that one form may send several times: ticked rows, and choices of several.
-SEVERAL = frozenset({"ids", "permissions", "roles"})
+SEVERAL = frozenset({"cols", "ids", "permissions", "roles"})
 
 # More than the longest form has, with five thousand ticked rows.
 MOST_FIELDS = 5_500

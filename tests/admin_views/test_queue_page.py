@@ -111,7 +111,7 @@ def test_each_filter_is_a_chip_that_takes_itself_away_alone(a_user, browser):
     assert said == (
         "Domain: haworth.example",
         "Language: Deutsch",
-        "Age at least: 2 hours",
+        "Waiting for at least: 2 hours",
         "Who looks at it: Nobody",
     )
     without_the_language = parse_qs(urlsplit(links[1]).query)
@@ -169,6 +169,55 @@ def test_the_columns_are_chosen_in_the_address(a_user, browser):
     assert headings(few)[2:] == ["Language", "Username"]
     assert "countess" in few
     assert "For my work" not in few
+
+
+def test_columns_that_were_chosen_are_there_again_for_whoever_chose_them(
+    a_user, people, reviewer, browser, signed_in
+):
+    a_user(full_name="Ada", username="countess", confirmed=True)
+    a_user(full_name="Una")
+    usual = headings(browser.get(LIST).text)
+
+    answer = browser.submit(
+        "/account", to=f"{LIST}columns?tab=ready&q=ada", cols=["username", "reason", "nonsense"]
+    )
+
+    assert answer.location == f"{LIST}?tab=ready&q=ada&cols=reason%2Cusername"
+    assert headings(browser.get(LIST).text)[2:] == ["Why they ask", "Username"]
+    assert headings(browser.get(f"{LIST}?cols=mail").text)[2:] == ["Last mail"]
+    assert headings(browser.get(f"{LIST}?tab=unconfirmed").text)[2:] == usual[2:]
+    colleague = signed_in(people.staff("reviewer"))
+    colleague.take(f"columns-{reviewer.id}", str(browser.cookie(f"columns-{reviewer.id}")))
+    assert headings(colleague.get(LIST).text) == usual
+    assert browser.submit("/account", to=f"{LIST}columns").location == LIST
+    assert headings(browser.get(LIST).text) == usual
+
+
+def test_a_search_goes_along_to_the_other_lists_as_far_as_it_means_the_same_there(a_user, browser):
+    a_user(full_name="Ada", confirmed=True)
+
+    page = browser.get(f"{LIST}?q=ada&domain=x.org&age=24&claimed=nobody&cols=mail").text
+    tabs = re.findall(r'<a href="([^"]*)"[^>]*>', page.partition('class="tabs"')[2])[:4]
+
+    assert [parse_qs(urlsplit(unescape(url)).query) for url in tabs] == [
+        {"q": ["ada"], "domain": ["x.org"], "age": ["24"], "claimed": ["nobody"], "cols": ["mail"]},
+        {"tab": ["asked"], "q": ["ada"], "domain": ["x.org"], "claimed": ["nobody"]},
+        {"tab": ["unconfirmed"], "q": ["ada"], "domain": ["x.org"], "claimed": ["nobody"]},
+        {"tab": ["decided"], "q": ["ada"], "domain": ["x.org"]},
+    ]
+
+
+@pytest.mark.settings(PORTAL_DESK_OVERDUE_AFTER_HOURS="36")
+def test_how_long_is_asked_in_days_and_what_counts_as_overdue_is_named(a_user, browser):
+    page = browser.get(LIST).text
+    choices = page.partition('id="filter-age"')[2].partition("</select>")[0]
+
+    assert re.findall(r">([^<]+)</option>", choices) == [
+        "All",
+        "1 day",
+        "36 hours (overdue)",
+        *("2 days", "3 days", "5 days", "7 days", "14 days", "28 days"),
+    ]
 
 
 def test_what_was_decided_tells_who_decided_when_and_how(a_user, people, signed_in):

@@ -30,6 +30,7 @@ WEAKEST = {
     "registrations.claim": "reviewer",
     "registrations.claims": "reviewer",
     "registrations.saved_filters": "reviewer",
+    "registrations.choose_columns": "reviewer",
     "registrations.new_filter": "reviewer",
     "registrations.saved_filter": "reviewer",
     "registrations.filter_removal": "reviewer",

@@ -90,6 +90,7 @@ AUDIENCE: dict[str, set[str]] = {
             "registrations.claim",
             "registrations.claims",
             "registrations.saved_filters",
+            "registrations.choose_columns",
             "registrations.new_filter",
             "registrations.saved_filter",
             "registrations.filter_removal",
