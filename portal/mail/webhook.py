@@ -10,16 +10,16 @@ import base64
 import hashlib
 import hmac
 import http.client
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from portal import clock, settings
+from portal.connections import connection_to
 from portal.mail import lease, pauses
 from portal.mail.attempt import attempt
 from portal.mail.lease import Lease
@@ -95,7 +95,7 @@ def _answer(message_id: str, body: bytes) -> int:
     now = int(clock.now().timestamp())
     url = urlsplit(ours.webhook.url)
     path = url.path or "/"
-    with _connection(url.scheme, url.hostname or "", url.port) as connection:
+    with connection_to(url, seconds=ours.webhook.timeout_seconds) as connection:
         connection.request(
             "POST",
             f"{path}?{url.query}" if url.query else path,
@@ -108,36 +108,7 @@ def _answer(message_id: str, body: bytes) -> int:
                 "webhook-signature": signature(ours.secrets.webhook_secret, message_id, now, body),
             },
         )
-        answer = connection.getresponse()
-        with suppress(OSError, http.client.HTTPException):
-            answer.read(MOST_READ)
-        return answer.status
-
-
-@contextmanager
-def _connection(scheme: str, host: str, port: int | None) -> Iterator[http.client.HTTPConnection]:
-    """A connection that is broken off when its time is over, however slow the other side is."""
-    seconds = settings.current().webhook.timeout_seconds
-    connection: http.client.HTTPConnection
-    if scheme == "https":
-        connection = http.client.HTTPSConnection(
-            host, port, timeout=seconds, context=ssl.create_default_context()
-        )
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=seconds)
-    over = threading.Timer(seconds, _break_off, [connection])
-    over.daemon = True
-    try:
-        connection.connect()
-        over.start()
-        yield connection
-    finally:
-        over.cancel()
-        connection.close()
-
-
-def _break_off(connection: http.client.HTTPConnection) -> None:
-    line = connection.sock
-    if line is not None:
-        with suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
+        with connection.getresponse() as answer:
+            with suppress(OSError, http.client.HTTPException):
+                answer.read(MOST_READ)
+            return answer.status
