@@ -120,6 +120,20 @@ def transaction(*, patience: timedelta | None = None) -> Iterator[None]:
         raise
 
 
+def let_go() -> None:
+    """Give the connection back, and what was read with it, before something that takes long.
+
+    Nobody then waits for a lock, and nobody lacks a connection, because of who waits for others.
+
+    Raises:
+        RuntimeError: something was changed that is not committed.
+    """
+    session = db.session
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("a change was made outside of transaction()")
+    session.rollback()
+
+
 def locked(model: type[Row], identity: Any, *, patient: bool = True) -> Row | None:
     """The row with this primary key, as it is now, locked until the transaction ends.
 

@@ -17,6 +17,7 @@ from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User
 from portal.mail import mailbox
 from portal.pages import appearance
+from portal.security import breaches
 
 
 class MenuItem(NamedTuple):
@@ -45,7 +46,10 @@ def static_url(filename: str) -> str:
 
 def password_rules() -> list[tuple[str, str]]:
     """The rules for passwords, for people to read and for the browser to tick off (M4)."""
-    return [(rule.key, str(rule.sentence)) for rule in passwords.rules()]
+    told = [(rule.key, str(rule.sentence)) for rule in passwords.rules()]
+    if breaches.are_asked_about():
+        told.append(("breached", str(breaches.SENTENCE)))
+    return told
 
 
 def password_policy() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from flask_security.core import _get_serializer
 from flask_wtf.csrf import CSRFProtect
 
 from portal.security import (
+    breaches,
     config,
     gate,
     hashing,
@@ -42,6 +43,7 @@ def init_app(app: Flask) -> None:
     wild_input.init_app(app)
     csrf.init_app(app)
     hashing.init_app(app)
+    breaches.init_app(app)
     security = Security(
         app,
         Accounts(),

@@ -17,6 +17,7 @@ from portal.accounts import addresses, passwords, usernames
 from portal.accounts.passwords import Personal
 from portal.accounts.user import Communication
 from portal.errors import StepRefused
+from portal.security import breaches
 
 # Signs without a shape are refused, but for the two joiners that some scripts are written with.
 _JOINERS = frozenset("\u200c\u200d")
@@ -97,13 +98,17 @@ class GoodAddress:
 
 
 class GoodPassword:
-    """A validator: the password rules, all that are broken at once."""
+    """A validator: the password rules, all that are broken at once; then what breaches know."""
 
     def __call__(self, form: Any, field: Field) -> None:
         broken = passwords.broken_rules(field.data or "", form.personal())
         if broken:
             field.errors = [rule.sentence for rule in broken[:-1]]
             raise ValidationError(broken[-1].sentence)
+        if breaches.know(field.data or ""):
+            raise ValidationError(
+                _l("This password is known from a data breach elsewhere. Choose another one.")
+            )
 
 
 class SamePassword:

@@ -31,6 +31,7 @@ def check(settings: Settings) -> None:
     _check_registration(settings)
     _check_desk(settings)
     _check_webhook(settings)
+    _check_breaches(settings)
 
 
 def _check_bind(settings: Settings) -> None:
@@ -199,20 +200,47 @@ def _check_webhook(settings: Settings) -> None:
             "PORTAL_WEBHOOK_SECRET or PORTAL_WEBHOOK_SECRET_FILE; docs/webhook.md says how to "
             "make one."
         )
+    _check_address(
+        settings,
+        "webhook.url",
+        "https://chat.example.org/hooks/portal",
+        "so that nobody on the way reads or changes what is told",
+    )
+
+
+def _check_breaches(settings: Settings) -> None:
+    url = settings.passwords.breach_check_url
+    if not url:
+        return
+    example = "https://api.pwnedpasswords.com/range/"
+    _check_address(
+        settings,
+        "passwords.breach_check_url",
+        example,
+        "so that nobody on the way reads or changes what is asked",
+    )
+    if not url.endswith("/") or "?" in url:
+        raise SettingsError(
+            f"{where(settings, 'passwords.breach_check_url')}: expected an address that ends in / "
+            f"such as {example}; five digits are put behind it."
+        )
+
+
+def _check_address(settings: Settings, key: str, example: str, why_https: str) -> None:
+    """Refuse what is no address of a server that the portal may talk to."""
+    section, _, name = key.partition(".")
+    url: str = getattr(getattr(settings, section), name)
     try:
         parts = urlsplit(url)
         host, port_is_fine = parts.hostname or "", parts.port is None or parts.port > 0
     except ValueError:
         parts, host, port_is_fine = urlsplit(""), "", False
     if not host or not port_is_fine or parts.username or re.search(r"[\\#]|[^!-~]", url):
-        raise SettingsError(
-            f"{where(settings, 'webhook.url')}: expected an address such as "
-            "https://chat.example.org/hooks/portal."
-        )
+        raise SettingsError(f"{where(settings, key)}: expected an address such as {example}.")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise SettingsError(
-            f"{where(settings, 'webhook.url')} must begin with https://, so that nobody on the way "
-            "reads or changes what is told; http:// is for this machine only."
+            f"{where(settings, key)} must begin with https://, {why_https}; "
+            "http:// is for this machine only."
         )
 
 

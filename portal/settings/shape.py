@@ -118,6 +118,8 @@ class Passwords:
     minimum_length: int = whole(8, 8, 64)
     minimum_strength: int = whole(3, 0, 4)
     house_words: tuple[str, ...] = ()
+    breach_check_url: str = field(default="", repr=False)  # may hold a key
+    breach_check_seconds: int = whole(2, 1, 10)
     hash_time_cost: int = whole(2, 2, 100)
     hash_memory_kib: int = whole(19456, 19456, 4194304)
     hash_parallelism: int = whole(1, 1, 64)

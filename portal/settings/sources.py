@@ -22,7 +22,7 @@ SECTIONS: dict[str, type[Any]] = {
 TOP_LEVEL = ("bind", "public_url")
 SECRETS = tuple(key.name for key in fields(shape.Secrets))
 # A URL may carry a password, so these may come from a file that only the portal can read.
-MAY_HOLD_PASSWORD = ("database.url", "redis.url", "webhook.url")
+MAY_HOLD_PASSWORD = ("database.url", "redis.url", "webhook.url", "passwords.breach_check_url")
 PLACES = ("PORTAL_INSTANCE", "PORTAL_SETTINGS_FILE")
 
 Values = dict[str, Any]

@@ -21,6 +21,7 @@ def test_a_demo_uses_nothing_that_the_settings_point_at(tmp_path: Path) -> None:
         "PORTAL_MAIL_USERNAME": "portal",
         "PORTAL_MAIL_PASSWORD": "hush",
         "PORTAL_WEBHOOK_URL": "https://chat.example.org/hooks/portal",
+        "PORTAL_PASSWORDS_BREACH_CHECK_URL": "https://pwned.example.org/range/",
         "PORTAL_WEBHOOK_SECRET_FILE": "/run/secrets/hook",
         "PORTAL_PUBLIC_URL": "https://portal.example.org",
         "PORTAL_SECRET_KEY_FILE": "/run/secrets/key",
@@ -34,7 +35,7 @@ def test_a_demo_uses_nothing_that_the_settings_point_at(tmp_path: Path) -> None:
     assert ours.instance == tmp_path
     assert ours.database_url == f"sqlite:///{tmp_path}/portal.sqlite3"
     assert (ours.redis.url, ours.mail.effective_transport) == ("", "mailbox")
-    assert ours.webhook.url == ""
+    assert (ours.webhook.url, ours.passwords.breach_check_url) == ("", "")
     assert ours.public_url == "http://127.0.0.1:8123"
     assert ours.mailbox_enabled
     assert ours.site.name == "Our door"
