@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import aliased, lazyload
 
 from portal import i18n
+from portal.accounts import mistyped
 from portal.accounts.user import User
 from portal.database import db
 from portal.desk.memory import Fingerprint, Past
@@ -27,6 +28,7 @@ class Mark(StrEnum):
 
     REJECTED_BEFORE = "rejected"
     THROWAWAY = "throwaway"
+    MISTYPED = "mistyped"
     REASON = "reason"
     MAILBOX = "address"
     HASTY = "hasty"
@@ -66,6 +68,11 @@ _WORDS = {
         _l("Throw-away address"),
         _l("The domain hands out addresses that anybody can use for a few minutes."),
     ),
+    Mark.MISTYPED: _Words(
+        75,
+        _l("Mistyped domain?"),
+        _l("The domain differs by one sign from one that many people use."),
+    ),
     Mark.REASON: _Words(
         70, _l("Same reason"), _l("The reason reads almost like the one of another request.")
     ),
@@ -102,7 +109,11 @@ _LIKE = {
     Mark.NAME: Trace.NAME,
     Mark.REASON: Trace.REASON,
 }
-_LEFT = {Mark.THROWAWAY: Trace.THROWAWAY, Mark.HASTY: Trace.HASTY}
+_LEFT = {
+    Mark.THROWAWAY: Trace.THROWAWAY,
+    Mark.MISTYPED: Trace.MISTYPED,
+    Mark.HASTY: Trace.HASTY,
+}
 _BEFORE = {Mark.REJECTED_BEFORE: Past.REJECTED, Mark.ERASED_BEFORE: Past.ERASED}
 _PRINTS = (Trace.ADDRESS_FINGERPRINT.value, Trace.NAME_FINGERPRINT.value)
 
@@ -192,6 +203,8 @@ def _behind(mark: Mark, user: User) -> Evidence:
     if mark in _BEFORE:
         past = _earlier(_BEFORE[mark], user)
         return Evidence(mark, _told(past), others=_still_here(past), past=past)
+    if mark is Mark.MISTYPED and (meant := mistyped.meant(user.email or "")):
+        return Evidence(mark, str(_("Perhaps %(address)s is meant.", address=meant)))
     return Evidence(mark, str(mark.sentence))
 
 

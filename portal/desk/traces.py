@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, String, delete, exists,
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from portal import settings
-from portal.accounts import canonical, search
+from portal.accounts import canonical, mistyped, search
 from portal.database import Model, db, folded
 from portal.fingerprints import fingerprint
 
@@ -35,6 +35,7 @@ class Trace(StrEnum):
 
     DOMAIN = "domain"
     THROWAWAY = "throwaway"
+    MISTYPED = "mistyped"
     MAILBOX = "mailbox"
     NETWORK = "network"
     NAME = "name"
@@ -74,7 +75,13 @@ def follow_address(user: User) -> None:
     """Compare by the address that the account has now."""
     _replace(
         user,
-        (Trace.DOMAIN, Trace.THROWAWAY, Trace.MAILBOX, Trace.ADDRESS_FINGERPRINT),
+        (
+            Trace.DOMAIN,
+            Trace.THROWAWAY,
+            Trace.MISTYPED,
+            Trace.MAILBOX,
+            Trace.ADDRESS_FINGERPRINT,
+        ),
         set(_of_address(user.email_canonical or "")),
     )
 
@@ -171,6 +178,8 @@ def _of_address(email_canonical: str) -> Iterator[tuple[Trace, str]]:
     yield Trace.DOMAIN, domain
     if domain in blocklist:
         yield Trace.THROWAWAY, domain
+    if meant := mistyped.meant(email_canonical):
+        yield Trace.MISTYPED, domain_of(meant)
     yield Trace.MAILBOX, mailbox_key(email_canonical)
     yield Trace.ADDRESS_FINGERPRINT, fingerprint(mailbox_key(email_canonical), of="address")
 

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
-from portal.accounts import registration
+from portal.accounts import mistyped, registration
 from portal.accounts.user import User
 from portal.database import db
 from portal.pages import pages
@@ -33,7 +33,9 @@ def correct_address() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(url_for("pages.home"))
     is_ours = REGISTERED_HERE in session
-    form = CorrectionForm(data={"email": session.get(MAILED_TO)}) if is_ours else None
+    mailed_to = session.get(MAILED_TO) or ""
+    likely = mistyped.meant(mailed_to) or mailed_to
+    form = CorrectionForm(data={"email": likely}) if is_ours else None
     if form and form.validate_on_submit():
         email = form.email.data or ""
         committed(lambda: registration.correct_address(_registered_here(), email=email))

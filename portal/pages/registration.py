@@ -15,7 +15,7 @@ from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired
 
 from portal import clock, links, settings
-from portal.accounts import registration
+from portal.accounts import mistyped, registration
 from portal.accounts.passwords import Personal
 from portal.accounts.registration import Application
 from portal.accounts.user import Communication, User
@@ -96,6 +96,7 @@ def register() -> ResponseReturnValue:
         rules=password_rules(),
         terms_url=url_for("pages.terms"),
         username_was_taken=bool(draft),
+        meant=mistyped.meant(form.email.data or ""),
     ), 400 if form.errors else 200
 
 
@@ -106,6 +107,7 @@ def registered() -> ResponseReturnValue:
     return render_template(
         "pages/check_mail.html",
         email=session.get(MAILED_TO),
+        meant=mistyped.meant(session.get(MAILED_TO) or ""),
         registered_here=REGISTERED_HERE in session,
         works_until=clock.now() + timedelta(hours=ours.registration.confirm_within_hours),
         code_form=CodeForm(data={"email": session.get(MAILED_TO)}),

@@ -88,9 +88,10 @@ def test_a_reason_with_one_word_changed_is_known_again(number):
 @pytest.mark.both_databases
 def test_throw_away_domains_and_forms_filled_in_at_once_are_marked(app):
     user = registered(1, email="ada@mailinator.com", seconds_to_fill_in=1)
-    slow = registered(2, seconds_to_fill_in=30)
+    slow = registered(2, email="eve@gmail.con", seconds_to_fill_in=30)
 
-    assert (marks_of(user), marks_of(slow)) == ([Mark.THROWAWAY, Mark.HASTY], [])
+    assert (marks_of(user), marks_of(slow)) == ([Mark.THROWAWAY, Mark.HASTY], [Mark.MISTYPED])
+    assert [each.sentence for each in marks.evidence(slow)] == ["Perhaps eve@gmail.com is meant."]
 
 
 @pytest.mark.both_databases

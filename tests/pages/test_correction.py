@@ -53,6 +53,24 @@ def test_the_browser_that_registered_corrects_the_address(browser):
     assert registered().status is Status.PENDING, "by the button, as the password is theirs"
 
 
+def test_a_domain_that_looks_mistyped_is_asked_about_alike_for_those_known_and_unknown(
+    browser, new_browser, a_user
+):
+    a_user(email="ada@gmial.com")
+    said = []
+    for window, address in ((browser, "ada@gmial.com"), (new_browser(), "eve@gmial.com")):
+        register(window, username=address[:3], email=address)
+        page = window.get("/register/sent").text
+        assert f'Did you mean <bdi class="address" dir="ltr">{address[:3]}@gmail.com' in page
+        assert f'value="{address[:3]}@gmail.com"' in window.get(PAGE).text
+        said.append(page.count(PAGE))
+
+    assert said[0] == said[1]
+    assert registered("eve").email == "eve@gmial.com", "it is only asked"
+    register(browser, username="may", email=RIGHT)
+    assert "Did you mean" not in browser.get("/register/sent").text
+
+
 def test_no_other_browser_can(browser, new_browser):
     register(browser)
     stranger, another = new_browser(), new_browser()
