@@ -51,6 +51,7 @@ class Dashboard(StaffView):
             per_day=directory.registrations_per_day(DAYS),
             mails_failed=mails.get(Shelf.FAILED, 0),
             mails_waiting=mails.get(Shelf.WAITING, 0),
+            mails_held_back=mails.get(Shelf.HELD_BACK, 0),
             pause=pauses.current() if sees_mail else None,
             hook_pause=pauses.current(Channel.WEBHOOK) if sees_mail and _tells_others() else None,
             worker_is_alive=heartbeat.is_alive(),

@@ -37,6 +37,7 @@ SHELVES: dict[Shelf, Any] = {
     Shelf.FAILED: _l("Failed"),
     Shelf.DELIVERED: _l("Delivered"),
     Shelf.DROPPED: _l("Dropped"),
+    Shelf.HELD_BACK: _l("Held back"),
 }
 
 # A search that fits more people than this is told to be more precise.

@@ -82,7 +82,7 @@ def must_be_confirmable_by_hand(user: User, *, by: User | None) -> None:
     authority.must_outrank(by, user)
 
 
-def post_link(user: User | None, *, again: bool = False) -> None:
+def post_link(user: User | None, *, again: bool = False) -> Mail | None:
     """Post a mail with a link and a code, or do all the work of it for nobody.
 
     Nobody (None) is mailed nothing, and neither is an address that its owner silenced; that
@@ -92,9 +92,9 @@ def post_link(user: User | None, *, again: bool = False) -> None:
     if user is None or is_silenced:
         code.issue(None, Purpose.CONFIRMATION)
         outbox.post_nothing(like="confirmation")
-        return
+        return None
     letter = messages.confirmation_again if again else messages.confirmation
-    outbox.post(letter(user, code.issue(user, Purpose.CONFIRMATION)))
+    return outbox.post(letter(user, code.issue(user, Purpose.CONFIRMATION)))
 
 
 def ask_for_link(user: User | None) -> None:
@@ -131,7 +131,7 @@ def resend_confirmation(
 
     Raises:
         StepRefused: the address is confirmed already, or its owner wants no more mail; the last
-            mail is too fresh.
+            mail is too fresh; the address got enough of them today.
     """
     must_be_resendable(user)
     address = user.email or ""
@@ -140,10 +140,12 @@ def resend_confirmation(
 
     user.confirmation_mailed_at = clock.now()
     audit.record(Action.CONFIRMATION_RESENT, about=user, by=by)
-    if letter is None:
-        post_link(user)
-    else:
+    if letter is not None:
         outbox.post(letter)
+        return
+    posted = post_link(user)
+    if posted is not None and posted.is_held_back:
+        raise StepRefused(_l("This address got enough mail of this kind today."))
 
 
 def must_be_resendable(user: User) -> None:

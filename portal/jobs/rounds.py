@@ -13,7 +13,7 @@ from portal.accounts import code, erasure
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
-from portal.mail import delivery, mailbox, upkeep
+from portal.mail import budget, delivery, mailbox, upkeep
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ def purge() -> None:
     mailbox.purge()
     with transaction():
         code.purge()
+        budget.purge()
         bulk_asking.purge()
     erased = ERASED_AT_ONCE
     while erased == ERASED_AT_ONCE and not stopping.is_set():

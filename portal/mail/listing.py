@@ -6,11 +6,14 @@ from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, and_, func, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
+from portal import clock
 from portal.database import db
+from portal.mail import budget
 from portal.mail.mail import Channel, Mail, MailState
+from portal.mail.trouble import Trouble
 from portal.paging import COUNTED, PER_PAGE, Keyset, Page
 
 
@@ -22,6 +25,7 @@ class Shelf(Enum):
     FAILED = "failed"
     DELIVERED = "delivered"
     DROPPED = "dropped"
+    HELD_BACK = "held-back"
 
     @property
     def key(self) -> InstrumentedAttribute[Any]:
@@ -37,6 +41,9 @@ class Shelf(Enum):
             Shelf.FAILED: Mail.stands(MailState.FAILED),
             Shelf.DELIVERED: Mail.stands(MailState.DELIVERED),
             Shelf.DROPPED: Mail.stands(MailState.DROPPED),
+            Shelf.HELD_BACK: and_(
+                Mail.stands(MailState.DROPPED), Mail.last_error == Trouble.HELD_BACK.value
+            ),
         }
         real = or_(Mail.recipient.is_not(None), Mail.channel == Channel.WEBHOOK.value)
         return [states[self], real] if self in states else [real]
@@ -48,6 +55,7 @@ _KEYS = {
     Shelf.FAILED: "failed_at",
     Shelf.DELIVERED: "delivered_at",
     Shelf.DROPPED: "dropped_at",
+    Shelf.HELD_BACK: "dropped_at",
 }
 
 
@@ -103,13 +111,20 @@ def latest_to(people: Collection[int]) -> dict[int, Mail]:
 
 
 def counts() -> dict[Shelf, int]:
-    """How many wait and how many failed, each counted up to `COUNTED` + 1. One query."""
-    counted = (Shelf.WAITING, Shelf.FAILED)
+    """How many wait, failed, or were held back within a day. One query.
+
+    Each is counted up to `COUNTED` + 1.
+    """
+    counted = {
+        Shelf.WAITING: Shelf.WAITING.holds,
+        Shelf.FAILED: Shelf.FAILED.holds,
+        Shelf.HELD_BACK: [*Shelf.HELD_BACK.holds, Mail.dropped_at > clock.now() - budget.DAY],
+    }
     columns = [
         select(func.count())
-        .select_from(select(Mail.id).where(*shelf.holds).limit(COUNTED + 1).subquery())
+        .select_from(select(Mail.id).where(*which).limit(COUNTED + 1).subquery())
         .scalar_subquery()
-        for shelf in counted
+        for which in counted.values()
     ]
     row = db.session.execute(select(*columns)).one()
     return dict(zip(counted, row, strict=True))

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, an
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import UtcDateTime, db
+from portal.mail.trouble import Trouble
 
 _OPEN = "delivered_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
 
@@ -115,6 +116,11 @@ class Mail(db.Model):
     def is_event(self) -> bool:
         """Whether it goes to a program that listens, and not to a person."""
         return self.channel == Channel.WEBHOOK
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it was dropped because its address got enough mail that day."""
+        return self.dropped_at is not None and self.last_error == Trouble.HELD_BACK.value
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:

@@ -17,10 +17,11 @@ from portal import audit, clock, settings
 from portal.audit import Action
 from portal.database import db
 from portal.errors import StepRefused
-from portal.mail import messages
+from portal.mail import budget, messages
 from portal.mail.mail import Mail, MailState
 from portal.mail.message import Message
 from portal.mail.sealing import Letter, seal
+from portal.mail.trouble import Trouble
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -34,14 +35,22 @@ Receivers must not touch the session: it is between two transactions."""
 def post(message: Message | Mail, *, hold: timedelta = timedelta(0)) -> Mail:
     """Put a finished message into the outbox, in the caller's transaction.
 
-    It leaves after `hold`, and until then `take_back` can stop it. Whoever posts many seals
-    them before the transaction begins (`sealed`): that takes its time.
+    It leaves after `hold`, and until then `take_back` can stop it. A mailbox that got enough of
+    its kind today gets none: the mail is held back, dropped at once, where staff see it (see
+    `budget`). Whoever posts many seals them before the transaction begins (`sealed`): that takes
+    its time. They are counted, and never held back: staff stand behind them.
     """
     mail = message if isinstance(message, Mail) else sealed(message)
     mail.posted_at = clock.now()
     mail.due_at = mail.posted_at + hold
     mail.give_up_at = when_to_give_up(mail.due_at)
     db.session.add(mail)
+    if mail.is_event:
+        return mail
+    if isinstance(message, Message) and not budget.has_room(mail.recipient, mail.kind):
+        mail.dropped_at, mail.body, mail.last_error = mail.posted_at, None, Trouble.HELD_BACK.value
+    else:
+        budget.spend(mail.recipient, mail.kind, expires_at=mail.expires_at)
     return mail
 
 
@@ -100,6 +109,8 @@ def post_nothing(like: str = "password_reset") -> None:
     mail.recipient = None
     mail.dropped_at = mail.posted_at
     db.session.add(mail)
+    budget.has_room(None, like)
+    budget.spend(None, like, expires_at=mail.expires_at)
 
 
 def retry(mail: Mail, *, by: User) -> None:
@@ -109,10 +120,12 @@ def retry(mail: Mail, *, by: User) -> None:
 
     Raises:
         StepRefused: it was delivered or dropped, its link has expired, or its text is gone; it
-            is held so that its cause can be undone.
+            is held so that its cause can be undone; it was held back.
     """
     if mail.delivered_at:
         raise StepRefused(_l("This mail was delivered."))
+    if mail.is_held_back:
+        raise StepRefused(_l("This address got enough mail of this kind today."))
     if mail.dropped_at or (mail.expires_at and mail.expires_at <= clock.now()):
         raise StepRefused(_l("The link in this mail has expired. Send a new one instead."))
     if mail.body is None:

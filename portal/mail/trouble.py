@@ -24,6 +24,7 @@ class Trouble(StrEnum):
     HOOK_UNTRUSTED = "hook_untrusted"
     HOOK_BUSY = "hook_busy"
     HOOK_REFUSED = "hook_refused"
+    HELD_BACK = "held_back"
     UNREADABLE = "unreadable"
     UNEXPECTED = "unexpected"
 
@@ -47,6 +48,7 @@ _LABELS = {
     Trouble.HOOK_UNTRUSTED: _l("The certificate of the program that listens is not trusted."),
     Trouble.HOOK_BUSY: _l("The program that listens asked to try again later."),
     Trouble.HOOK_REFUSED: _l("The program that listens refuses this event."),
+    Trouble.HELD_BACK: _l("Held back: this address got enough mail of this kind within a day."),
     Trouble.UNREADABLE: _l("The mail was encrypted with another key."),
     Trouble.UNEXPECTED: _l("An unexpected error; the log of the worker says more."),
 }

@@ -58,6 +58,8 @@ class Mail:
     reply_to: str = address_or_nothing()
     timeout_seconds: int = whole(10, 1, 300)
     give_up_after_hours: int = whole(48, 1, 240)
+    most_asked_a_day: int = whole(10, 1, 10000)
+    most_of_a_kind_a_day: int = whole(20, 1, 10000)
     ca_file: str = ""
 
     @property
