@@ -17,7 +17,7 @@ def token_of(link: str) -> str:
     return link.rpartition("/")[2]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_no_link_and_no_token_of_one_lies_in_the_database_in_clear(browser, a_user):
     """H: confirmation token stored in clear. Whoever reads the database can confirm nothing."""
     a_user(approved=True, email="eve@example.org")

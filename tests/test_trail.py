@@ -11,7 +11,7 @@ from portal.audit import Action
 from portal.database import db, transaction
 from tests import plans
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

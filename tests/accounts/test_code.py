@@ -34,7 +34,7 @@ def other_than(right: str) -> str:
     return f"{(int(right) + 1) % 10**6:06}"
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_code_is_six_digits_and_works_once(a_user):
     ada = a_user()
 
@@ -73,7 +73,7 @@ def test_the_digits_of_any_script_are_digits(a_user, nought):
     assert check(ada, "".join(chr(ord(nought) + int(digit)) for digit in right))
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_after_the_last_try_the_right_code_is_worth_nothing(a_user):
     ada = a_user()
     right = issue(ada)
@@ -101,7 +101,7 @@ def test_a_code_works_for_ten_minutes(a_user, minutes, works):
         assert check(ada, right) is works
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_fresh_code_puts_an_end_to_the_one_before_and_has_all_its_tries(a_user):
     ada = a_user()
     first = issue(ada)

@@ -28,7 +28,7 @@ def kinds_to(user) -> list[str]:
     return [mail.kind for mail in outbox.waiting() if mail.user_id == user.id]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_it_puts_the_registration_before_the_staff_with_the_reason_in_the_trail(a_user, reviewer):
     ada = a_user()
 

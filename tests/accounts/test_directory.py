@@ -18,7 +18,7 @@ from portal.paging import Place
 from tests import plans
 from tests.people import People
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from portal.mail.mail import Mail, MailState
 from tests.people import person
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_nothing_that_tells_who_somebody_was_is_left(browser, a_user, manager):
     words = ["Zebulon", "quagga", "zebulon.q", "Because of the quaggas"]
     ada = a_user(
@@ -94,7 +94,7 @@ def test_erasing_again_changes_nothing(a_user, manager):
     assert len(entries) == 1
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_what_nobody_confirmed_in_72_hours_is_erased_and_its_names_are_free(a_user):
     ada = a_user(email="ada@example.org", username="ada")
     confirmed = a_user(confirmed=True)

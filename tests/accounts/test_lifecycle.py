@@ -14,7 +14,7 @@ from portal.errors import AlreadyDecided, StepRefused
 from portal.mail import outbox
 from tests.people import level
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
 
 def entries(action: Action) -> list[AuditEntry]:

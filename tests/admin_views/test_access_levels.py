@@ -48,7 +48,7 @@ def test_a_level_is_changed(manager, signed_in):
     assert names() == ["visitor", "standard", "extended"]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [

@@ -87,7 +87,7 @@ def test_only_web_addresses_are_taken(manager, signed_in, url):
     assert everything() == before
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_name_that_is_taken_is_said_beside_its_field(manager, signed_in):
     an_agent("Translator")
     browser = signed_in(manager)

@@ -334,7 +334,7 @@ def test_the_page_of_a_long_step_asks_no_more_than_that_of_a_short_one(
     assert asked[0] == asked[1] <= 12
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 @pytest.mark.parametrize(
     "fields",
     [

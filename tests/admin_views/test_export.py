@@ -34,7 +34,7 @@ def rows(answer: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"), newline="")))
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_every_list_can_be_had_as_csv_and_changes_nothing(a_user, administrator, signed_in):
     a_busy_portal(a_user)
     browser = signed_in(administrator)
@@ -50,7 +50,7 @@ def test_every_list_can_be_had_as_csv_and_changes_nothing(a_user, administrator,
     assert everything() == before
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_a_list_is_exported_to_its_end_however_many_pages_it_has(
     a_user, manager, signed_in, monkeypatch
 ):

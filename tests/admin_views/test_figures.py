@@ -46,7 +46,7 @@ def test_nothing_has_no_percentile():
     assert wait_at(0.5, []) is None
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_decisions_are_counted_by_week_and_by_reviewer(people):
     ada, grace = people.staff("reviewer"), people.staff("manager")
     decided(people, ada, waited=2 * HOUR, at=WEDNESDAY)

@@ -330,7 +330,7 @@ def seen_on(page: str) -> str:
     return found.group(1)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_the_second_who_decides_is_told_who_did_and_when_even_if_they_agree(
     a_user, people, signed_in
 ):

@@ -129,7 +129,7 @@ def test_a_colleagues_filters_are_not_there(people, browser):
     assert [name for _by, name, _query in saved()] == ["Hers"]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_they_go_with_the_data_of_whoever_saved_them(a_user, people):
     ann = a_user(approved=True)
     save("Hers", ann)

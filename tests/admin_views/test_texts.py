@@ -21,7 +21,7 @@ def named(name: str) -> standard_text.StandardText | None:
     )
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_portal_starts_with_texts_in_every_language_that_it_ships(app):
     for purpose in Purpose:
         texts = standard_text.texts(purpose)
@@ -32,7 +32,7 @@ def test_a_portal_starts_with_texts_in_every_language_that_it_ships(app):
             assert languages == {"en", "de", "es", "ar"}
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_text_is_made_with_a_variant_in_each_language_that_was_filled_in(manager, signed_in):
     answer = signed_in(manager).submit(NEW, name=" Full ", **SPOKEN, body_ar="  ")
 
@@ -55,7 +55,7 @@ def test_somebody_whose_language_is_missing_gets_the_english_text(manager, signe
     assert [made.in_language(code) for code in ("de", "es")] == ["Kein Platz.", "No room."]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_variant_is_changed_one_added_and_one_emptied(manager, signed_in):
     browser = signed_in(manager)
     browser.submit(NEW, name="Full", **SPOKEN)
@@ -80,7 +80,7 @@ def test_a_variant_is_changed_one_added_and_one_emptied(manager, signed_in):
     }
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

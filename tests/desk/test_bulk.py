@@ -32,7 +32,7 @@ from tests import plans
 from tests.admin_views.panel import entries
 from tests.people import People, level
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 
 def ask(deed: Deed, ids: list[int], by: User, **details: Any) -> int:

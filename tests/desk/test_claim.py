@@ -45,7 +45,7 @@ def holder(user: User) -> User | None:
     return found.by if found else None
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_whoever_looks_is_seen_by_colleagues_and_since_when(ada, reviewer, noon):
     look(ada, reviewer)
     noon.shift(60)
@@ -57,7 +57,7 @@ def test_whoever_looks_is_seen_by_colleagues_and_since_when(ada, reviewer, noon)
     assert (claim.by, claim.since, claim.lasts) == (reviewer, NOON, timedelta(minutes=2))
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_what_a_colleague_looks_at_stays_theirs(ada, reviewer, colleague, noon):
     look(ada, reviewer)
     noon.shift(119)
@@ -67,7 +67,7 @@ def test_what_a_colleague_looks_at_stays_theirs(ada, reviewer, colleague, noon):
     assert holder(ada) == reviewer
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_claim_lapses_and_then_anybody_has_it_who_looks(ada, reviewer, colleague, noon):
     look(ada, reviewer)
     noon.shift(120)
@@ -88,7 +88,7 @@ def test_whoever_comes_back_after_the_lapse_begins_anew(ada, reviewer, noon):
     assert claims.held([ada.id])[ada.id].lasts == timedelta(0)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_it_is_taken_over_on_purpose_alone(ada, reviewer, colleague):
     look(ada, reviewer)
 
@@ -130,7 +130,7 @@ def test_what_is_decided_is_not_claimed(a_user, reviewer):
     assert claims.held([user.id for user in decided]) == {}
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_many_are_asked_about_in_one_query(a_user, reviewer):
     waiting = [a_user(confirmed=True) for _ in range(5)]
     for user in waiting[:3]:
@@ -148,7 +148,7 @@ def test_many_are_asked_about_in_one_query(a_user, reviewer):
     assert claims.held([]) == {}
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_those_who_look_at_something_now_are_found_by_name(a_user, people, noon):
     zoe, ann, late = (people.staff("reviewer") for _ in range(3))
     first, second, third = (a_user(confirmed=True) for _ in range(3))

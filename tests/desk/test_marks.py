@@ -50,7 +50,7 @@ def marks_of(user: User) -> list[Mark]:
     return marks.marks_of([user.id])[user.id]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.parametrize(
     ("one", "another", "mark"),
     [
@@ -85,7 +85,7 @@ def test_a_reason_with_one_word_changed_is_known_again(number):
     assert set(likeness(words)) & set(likeness(" ".join(changed)))
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_throw_away_domains_and_forms_filled_in_at_once_are_marked(app):
     user = registered(1, email="ada@mailinator.com", seconds_to_fill_in=1)
     slow = registered(2, email="eve@gmail.con", seconds_to_fill_in=30)
@@ -94,7 +94,7 @@ def test_throw_away_domains_and_forms_filled_in_at_once_are_marked(app):
     assert [each.sentence for each in marks.evidence(slow)] == ["Perhaps eve@gmail.com is meant."]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_whoever_was_rejected_is_known_again_with_when_and_why_after_erasure(app, reviewer):
     first = registered(1, email="ada@example.org", full_name="Ada Lovelace")
     with transaction():
@@ -111,7 +111,7 @@ def test_whoever_was_rejected_is_known_again_with_when_and_why_after_erasure(app
     assert behind.others == []
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_what_is_left_of_a_rejected_person_is_fingerprints_alone(app, reviewer):
     first = registered(1, email="ada@example.org", full_name="Ada Lovelace", reason=REASON)
     with transaction():

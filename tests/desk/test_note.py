@@ -18,7 +18,7 @@ from portal.notifications import Kind
 from portal.paging import PER_PAGE
 from tests.admin_views.panel import entries
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
 
 def write(user: User, by: User, text: str = "She called, all is well.") -> Note:

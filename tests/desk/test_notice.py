@@ -67,7 +67,7 @@ def choose(user: User, *, at: datetime = NOON, zone: str = "", **wanted: Any) ->
         workplace.choose(mine, **wanted)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_everybody_who_may_review_is_told_how_many_wait(a_user, people):
     staff = [people.staff(role) for role in ("reviewer", "manager", "administrator")]
     for _ in range(3):
@@ -321,7 +321,7 @@ def test_of_two_workers_at_once_one_tells(app: Flask, a_user, reviewer):
     ]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_round_that_finds_nobody_asks_as_little_for_many_as_for_few(people):
     people.staff("reviewer")
     with plans.asked() as for_one:

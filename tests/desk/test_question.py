@@ -20,7 +20,7 @@ from portal.notifications import Kind
 from tests.admin_views.panel import entries
 from tests.people import level
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
 HOUR = timedelta(hours=1)
 

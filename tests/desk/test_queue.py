@@ -22,7 +22,7 @@ from portal.paging import Page
 from tests import plans
 from tests.people import level
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 NOON = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
 TABLES = ("users", "reviews", "decisions", "claims", "request_traces", "fingerprints", "questions")

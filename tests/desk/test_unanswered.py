@@ -48,7 +48,7 @@ def after(passed: timedelta) -> list[str]:
     return [mail.kind for mail in outbox.waiting() if mail.id not in before]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_one_reminder_comes_and_then_the_staff_go_on_where_the_clock_stood(a_user, reviewer):
     user = asked(a_user, reviewer)
 

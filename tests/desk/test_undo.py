@@ -26,7 +26,7 @@ from tests.admin_views.panel import entries
 from tests.crowd import together
 from tests.people import level
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 
 def mails_to(user: User) -> list[str]:

@@ -12,7 +12,7 @@ from portal.database import locked, transaction
 from portal.desk import note, question, waiting
 from portal.desk.waiting import Waiting
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
 
 def test_each_kind_is_counted_for_itself(a_user, people):

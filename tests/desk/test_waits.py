@@ -17,7 +17,7 @@ from tests import plans
 from tests.pages.letters import texts_to
 from tests.people import level, person
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 NOON = clock.now().replace(microsecond=0)
 

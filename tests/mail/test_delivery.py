@@ -31,7 +31,7 @@ def fresh(mail: Mail) -> Mail:
     return db.session.get_one(Mail, mail.id)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_letter_arrives_with_its_headers_and_its_row_is_emptied(
     app: Flask,
     database_kind: str,

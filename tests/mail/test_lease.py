@@ -16,7 +16,7 @@ from portal.mail import lease, pauses
 from portal.mail.mail import Mail, MailState
 from portal.mail.trouble import Never, NotNow, ServerDown, ServerRefuses, Trouble
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 LATER = NotNow(Trouble.LATER, 451)

@@ -8,7 +8,7 @@ from portal.mail import listing, messages, outbox
 from portal.mail.listing import Shelf
 from tests import plans
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="postgresql")
 
 
 @pytest.fixture

@@ -198,12 +198,12 @@ def test_a_portal_that_others_can_reach_or_that_sends_mail_has_no_mailbox(
         "/dev/mailbox/99999999999999999999",
     ],
 )
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_wild_parameters_are_not_found(browser: Browser, database_kind: str, wild: str) -> None:
     assert browser.get(wild).status_code == 404
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_nul_in_the_search_is_harmless(browser: Browser, database_kind: str) -> None:
     assert browser.get("/dev/mailbox?address=a%00b").status_code == 200
 

@@ -86,7 +86,7 @@ def test_a_robot_gives_itself_away(mail, looks, sign):
     assert noted() == [(Looker.ROBOT, {sign})]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_looks_within_a_second_are_a_robots_also_the_first_of_them(mail):
     with time_machine.travel(clock.now(), tick=False):
         look(mail)
@@ -154,7 +154,7 @@ def test_a_database_that_is_busy_costs_the_page_a_moment_and_the_note(app, mail,
     assert len(noted()) == 1, "and the next one is noted again"
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_the_looks_at_several_mails_are_asked_for_in_one_query(a_user, mail):
     user = a_user()
     other = db.session.scalars(select(Mail).filter_by(user_id=user.id)).one()
@@ -171,7 +171,7 @@ def test_the_looks_at_several_mails_are_asked_for_in_one_query(a_user, mail):
     assert opening.looks([]) == {}
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_mail_is_used_once(mail):
     ticket = mail.ticket or ""
     with transaction():

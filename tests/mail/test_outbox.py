@@ -183,7 +183,7 @@ def test_everything_that_waits_can_be_taken_back(app: Flask, post: Callable[...,
     assert waiting.body is None
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_every_list_of_mails_has_an_index(app: Flask, database_kind: str) -> None:
     indexed = {index["column_names"][0] for index in inspect(db.engine).get_indexes("mails")}
 

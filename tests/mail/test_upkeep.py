@@ -18,7 +18,7 @@ from portal.mail.mail import Mail, MailState
 from portal.mail.trouble import Never, Trouble
 from tests.mail.conftest import letter
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def types(hook: Hook) -> list[tuple[str, Any]]:
     return [(told.event["type"], told.event["data"].get("user_id")) for told in hook.told]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_event_arrives_signed_as_the_specification_says(hook, a_user):
     ada = a_user(username="ada")
 
@@ -121,7 +121,7 @@ def test_an_event_says_more_where_the_operator_wants_it(app, hook, a_user):
     assert (data["full_name"], data["email"]) == ("Ada Lovelace", "ada@example.org")
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_what_happens_at_the_desk_is_told_in_its_order(hook, a_user, reviewer):
     ada, eve = a_user(confirmed=True), a_user(confirmed=True)
     with transaction():

@@ -20,7 +20,7 @@ PREFERENCES = {
 }
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_person_keeps_their_own_preferences(browser, a_user):
     ada = a_user(approved=True)
     browser.sign_in(person(ada))

@@ -34,7 +34,7 @@ def ada() -> User:
     return db.session.scalars(select(User).filter_by(email_canonical="ada@example.org")).one()
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_looking_at_the_link_confirms_nothing_however_often(browser, new_browser):
     """A mail scanner opens every link, with GET and with HEAD, before the person does."""
     register(browser)
@@ -50,7 +50,7 @@ def test_looking_at_the_link_confirms_nothing_however_often(browser, new_browser
     assert ada().status is Status.PENDING
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_the_button_confirms_puts_it_before_the_staff_and_says_what_comes_next(browser):
     register(browser)
 
@@ -252,7 +252,7 @@ def test_a_password_chosen_with_the_button_obeys_the_rules(browser, new_browser)
     assert ada().status is Status.UNCONFIRMED
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_registering_an_unconfirmed_address_again_mails_a_fresh_link_and_forgets_the_password(
     browser, new_browser

@@ -49,7 +49,7 @@ def ada() -> User:
     return db.session.scalars(select(User).filter_by(email_canonical=ADDRESS)).one()
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_the_browser_that_registered_confirms_with_the_code_alone(browser):
     register(browser)
 
@@ -60,7 +60,7 @@ def test_the_browser_that_registered_confirms_with_the_code_alone(browser):
     assert kinds_to(ADDRESS) == ["confirmation", "waiting"]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_any_other_browser_goes_on_to_choose_a_password(browser, new_browser):
     """A squatter who talks the owner into reading a code out has still not the owner's link."""
     register(browser)

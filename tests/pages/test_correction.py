@@ -30,7 +30,7 @@ def registered(username="ada") -> User:
     return db.session.scalars(select(User).filter_by(username_canonical=username)).one()
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_the_browser_that_registered_corrects_the_address(browser):
     register(browser)
     old_link = link_in_last_mail(WRONG, "confirmation")
@@ -111,7 +111,7 @@ def test_whoever_squats_an_address_cannot_take_the_registration_of_its_owner_alo
     assert "Press the button to confirm it." in browser.get(owners_link).text
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_address_that_somebody_has_is_told_and_nothing_moves(browser, a_user):
     a_user(approved=True, email=RIGHT, username="countess")
     register(browser)

@@ -39,7 +39,7 @@ def reset_link(browser, email="ada@example.org") -> str:
 # Forgotten password
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_forgotten_password_is_replaced_through_a_mailed_link(browser, new_browser, ada):
     elsewhere = new_browser()
     elsewhere.sign_in(person(ada))
@@ -191,7 +191,7 @@ def test_a_reset_link_used_by_sixteen_at_once_works_for_one(app, browser, new_br
 # Change of password
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_changing_the_password_keeps_this_browser_and_signs_the_others_out(
     browser, new_browser, ada
 ):
@@ -297,7 +297,7 @@ def ask_to_move(browser, email="new@example.org", password=PASSWORD):
     return browser.submit("/change-email", email=email, current_password=password)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_address_changes_by_the_button_and_both_addresses_are_told(browser, new_browser, ada):
     browser.sign_in(person(ada))
     elsewhere = new_browser()
@@ -444,7 +444,7 @@ def test_two_people_who_move_to_one_address_at_once_do_not_both_get_there(app, n
 # Change of username
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_username_changes_with_the_current_password(browser, new_browser, ada):
     browser.sign_in(person(ada))
 

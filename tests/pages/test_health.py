@@ -20,7 +20,7 @@ from portal.mail.mail import Channel
 from portal.mail.trouble import ServerDown, Trouble
 from tests.mail.hook import SECRET
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
 
 def test_alive_needs_no_database(app: Flask, browser: Any) -> None:

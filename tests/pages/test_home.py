@@ -12,7 +12,7 @@ from portal.errors import StepRefused
 from tests.people import an_agent, level, person
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_home_shows_what_ones_level_opens_apart_from_what_it_does_not(browser, a_user):
     for name, requires in (("Basic", "guest"), ("Middle", "standard"), ("Top", "extended")):
         an_agent(name, requires=requires)

@@ -28,7 +28,7 @@ def domains_of(user: User) -> list[str]:
     return list(db.session.scalars(found))
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_applicant_moves_once_the_new_address_is_confirmed(browser, ada):
     link, version = link_of(ada), ada.review.version
     asked = browser.submit(f"{link}/address", email=NEW, current_password=PASSWORD)

@@ -56,7 +56,7 @@ def test_the_mail_leads_there_and_the_page_of_its_link_too(browser):
     assert "Was it not you?" in browser.get(the_link()).get_data(as_text=True)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_looking_changes_nothing_and_the_button_erases_silences_and_tells_staff(browser):
     register(browser)
     link = the_link()

@@ -25,7 +25,7 @@ def the_user() -> User:
     return db.session.scalars(select(User)).one()
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_everything_that_was_filled_in_is_kept_with_the_terms_and_the_time(browser):
     moment = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -66,7 +66,7 @@ def test_the_version_of_the_terms_is_the_one_that_was_shown(browser):
     assert the_user().terms_version == "2026-10"
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 @pytest.mark.parametrize(
     "name",
     [
@@ -86,7 +86,7 @@ def test_a_name_is_kept_as_typed_in_any_script(browser, name):
     assert the_user().full_name == name
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_name_that_unfolds_when_searched_for_is_taken_too(browser):
     """One sign of Arabic that compatibility spelling makes eighteen of."""
     answer = register(browser, full_name="\ufdfa" * 120)

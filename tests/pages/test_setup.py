@@ -30,7 +30,7 @@ def invite(role="administrator", **known) -> str:
         return f"/setup/{staff_invitation.invite(role=wanted, **known)}"
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_fresh_portal_has_nobody_and_no_way_in(app, browser):
     """H: an address of the administrator, or a password, in the code."""
     assert db.session.scalar(select(func.count()).select_from(User)) == 0
@@ -41,7 +41,7 @@ def test_a_fresh_portal_has_nobody_and_no_way_in(app, browser):
             assert answer.status_code in (200, 429)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_the_link_makes_the_first_administrator_by_the_button(browser):
     link = invite()
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_a_newer_link_for_the_same_role_ends_the_older(browser):
     assert browser.get(newer).status_code == browser.get(other).status_code == 200
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_newer_link_for_the_same_person_ends_the_older_whatever_their_roles(browser):
     """Somebody was invited to too much, and then to the right role."""
     others = [invite("reviewer"), invite("reviewer", email="eve@example.org")]

@@ -85,7 +85,7 @@ def test_a_reason_has_an_end(browser, a_user):
     assert browser.submit("/status", reason="x" * 1000).status_code == 303
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_applicant_answers_the_question_of_the_staff(browser, a_user, reviewer):
     ada = a_user(confirmed=True)
     with transaction():

@@ -44,7 +44,7 @@ def refuses(answer) -> bool:
     return answer.status_code == 400 and "This link does not work" in answer.text
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_the_link_shows_how_far_one_is_without_signing_in(browser, a_user):
     ada = a_user(confirmed=True, reason="I teach.", full_name="Ada Lovelace")
 
@@ -175,7 +175,7 @@ def suspended(user):
         suspend(user, by=None)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 @pytest.mark.parametrize("end", [erased, moved, reset, suspended])
 def test_the_link_dies_and_then_says_nothing_of_anybody(browser, a_user, end):
     ada = a_user(confirmed=True, full_name="Ada Lovelace")

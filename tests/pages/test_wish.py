@@ -61,7 +61,7 @@ def test_nothing_is_asked_where_there_is_no_choice(browser, a_user, names):
     assert registered().review.wished_level is None
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_applicant_chooses_among_the_levels_on_offer(browser):
     offer("guest", "standard")
     page = browser.get("/register").text
@@ -117,7 +117,7 @@ def test_what_is_not_on_offer_is_not_wished_for(browser, wished):
     assert found is None or found.review.wished_level is None
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_while_one_waits_one_may_wish_otherwise(browser, a_user):
     offer("guest", "standard")
     ada = a_user(confirmed=True)

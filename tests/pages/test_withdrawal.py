@@ -65,7 +65,7 @@ def page(ada) -> str:
     return link_of(ada) + "/withdrawal"
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_an_applicant_withdraws_with_the_password_and_is_gone(browser, ada, page):
     answer = browser.submit(page, current_password=PASSWORD)
 
@@ -80,7 +80,7 @@ def test_an_applicant_withdraws_with_the_password_and_is_gone(browser, ada, page
     assert db.session.scalars(select(Fingerprint)).all() == [], "who leaves is not remembered"
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_or_with_a_code_that_is_mailed_at_that_moment(browser, ada, page):
     code = ask_for_code(browser, page)
 
@@ -119,7 +119,7 @@ def test_whoever_was_forwarded_the_mail_cannot_withdraw(browser, ada, page):
     assert code not in "".join(answer.text for answer in attempts)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_a_code_dies_after_five_wrong_ones_and_the_right_one_is_wrong_then(browser, ada, page):
     code = ask_for_code(browser, page)
 

@@ -24,7 +24,7 @@ def parameters(kept: str) -> tuple[int, int, int]:
     return time, memory, lanes
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_what_the_database_keeps_is_argon2id_at_the_floor_whole(browser, a_user):
     """Read from the row itself: no column has cut it (H: 60-character password column)."""
     ada = a_user(approved=True)

@@ -29,7 +29,7 @@ def is_in(browser, path="/account") -> bool:
     return browser.get(path).status_code == 200
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_suspension_ends_an_open_session_at_the_next_request_and_reinstatement_revives_none(
     browser, a_user, manager
 ):

@@ -222,7 +222,7 @@ def test_who_is_signed_in_is_led_on_from_the_sign_in_page(browser, a_user):
     )
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="sqlite")
 def test_each_sign_in_is_remembered_with_its_time_and_address(browser, new_browser, a_user):
     """M6: this one, the one before, from where, and how many."""
     ada = a_user(approved=True)

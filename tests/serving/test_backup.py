@@ -24,7 +24,7 @@ from portal.serving.problems import Problem
 from portal.settings import Settings
 from tests.serving.running import command, within
 
-both = pytest.mark.both_databases
+both = pytest.mark.both_databases(everyday="sqlite")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def closed(app: Flask) -> Iterator[Callable[[], None]]:
     close()
 
 
-@both
+@pytest.mark.both_databases
 def test_a_restored_database_holds_what_it_held_and_mails_nobody_again(
     ours: Settings, a_user: Callable[..., Any], closed: Callable[[], None], tmp_path: Path
 ) -> None:
