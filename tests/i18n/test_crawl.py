@@ -137,6 +137,7 @@ def test_every_form_complains_in_the_readers_language(
     assert len(sent) > 10
 
 
+@pytest.mark.long
 def test_every_step_says_what_it_did(
     language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
 ) -> None:

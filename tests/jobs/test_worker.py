@@ -52,6 +52,7 @@ def test_a_mail_leaves_moments_after_its_cause(
     assert [letter.message_id for letter in mail_server.letters] == [mail.message_id]
 
 
+@pytest.mark.long
 def test_the_sweep_finds_what_nobody_rang_for(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:
@@ -62,6 +63,7 @@ def test_the_sweep_finds_what_nobody_rang_for(
         until(lambda: state(mail) is MailState.DELIVERED)
 
 
+@pytest.mark.long
 def test_mail_leaves_although_redis_is_away(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:
@@ -92,6 +94,7 @@ def test_events_leave_and_a_hook_that_hangs_holds_up_no_mail(
             assert outbox.waiting()[0].is_event
 
 
+@pytest.mark.long
 def test_what_lies_in_the_queue_and_is_no_task_is_thrown_away(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:
@@ -131,6 +134,7 @@ def test_either_signal_lets_a_delivery_finish_however_often_it_comes(
     assert "Traceback" not in worker.output
 
 
+@pytest.mark.long
 def test_a_worker_with_nothing_to_do_stops_at_once(
     app: Flask, environ: Environ, mail_server: MailServer
 ) -> None:
@@ -142,6 +146,7 @@ def test_a_worker_with_nothing_to_do_stops_at_once(
     assert time.monotonic() - began < 8
 
 
+@pytest.mark.long
 def test_a_worker_stops_also_while_it_starts(app: Flask, environ: Environ) -> None:
     worker = Worker(environ())
     try:
@@ -153,6 +158,7 @@ def test_a_worker_stops_also_while_it_starts(app: Flask, environ: Environ) -> No
         worker.kill()
 
 
+@pytest.mark.long
 def test_a_delivery_that_does_not_come_to_an_end_is_left_to_its_lease(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:

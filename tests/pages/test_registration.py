@@ -288,7 +288,7 @@ def test_the_way_back_works_for_a_day_and_only_unaltered(browser, new_browser, a
 
 @pytest.mark.both_databases
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
-@pytest.mark.parametrize("taken", ["address", "username"])
+@pytest.mark.parametrize("taken", ["address", pytest.param("username", marks=[pytest.mark.long])])
 def test_thirty_two_people_who_register_the_same_at_once_make_one_account(app, new_browser, taken):
     """H: check-then-insert. Case and compatibility spellings are the same name (security 5)."""
     names = ["ada", "ADA", "Ada", "ａｄａ", "aDa", "ADa", "ＡＤＡ", "adA"]

@@ -9,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.running import Portal, alive, command, running, until
+from tests.serving.running import Portal, alive, command, running, until, within
 
 pytestmark = pytest.mark.enable_socket
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGTERM,
-        pytest.param(signal.SIGINT, marks=[pytest.mark.long]),
-        pytest.param(signal.SIGHUP, marks=[pytest.mark.long]),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_web_server_and_worker(place: Path, number: signal.Signals) -> None:
     with running(place) as portal:
         family = portal.until_ready().family()
@@ -34,9 +28,9 @@ def test_a_signal_stops_web_server_and_worker(place: Path, number: signal.Signal
         assert "Stopped." in portal.output
 
 
-def test_a_request_under_way_is_answered_before_the_end(place: Path) -> None:
+def test_a_request_under_way_is_answered_and_then_both_processes_end(place: Path) -> None:
     with running(place) as portal:
-        portal.until_ready()
+        family = portal.until_ready().family()
         with socket.create_connection(("127.0.0.1", portal.port)) as slow:
             slow.sendall(
                 b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
@@ -53,6 +47,8 @@ def test_a_request_under_way_is_answered_before_the_end(place: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 400")  # no token in it; but an answer
         assert b"</html>" in answer
         assert portal.ended() == 0
+        assert not [pid for pid in family if alive(pid)]
+        assert "Stopped." in portal.output
 
 
 @pytest.mark.parametrize(
@@ -76,7 +72,10 @@ def test_when_one_dies_the_other_is_stopped_with_a_message(
         assert f"The {other} was stopped too." in portal.output
 
 
-def test_a_web_process_that_dies_is_replaced(place: Path) -> None:
+def test_a_running_portal_replaces_a_web_process_that_dies_and_shares_its_folder_with_nobody(
+    place: Path,
+) -> None:
+    file = within(place, "db", "backup").stdout.split(" ", 1)[0]
     with running(place) as portal:
         portal.until_ready()
         master = portal.child("web server")
@@ -86,6 +85,16 @@ def test_a_web_process_that_dies_is_replaced(place: Path) -> None:
 
         until(lambda: portal.family() - {master, portal.child("worker"), process})
         assert portal.get("/healthz")[0] == 200
+
+        restored = within(place, "db", "restore", file)
+        started = command(place, "run")
+
+        assert portal.get("/healthz")[0] == 200
+
+    assert (restored.returncode, started.returncode) == (1, 1)
+    assert "Stop it first" in restored.stderr
+    assert f"is running on {place / 'instance'} already" in started.stderr
+    assert f"(process {portal.process.pid}). Stop it first" in started.stderr
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(place: Path) -> None:
@@ -101,6 +110,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(place: Path) -> None:
         again.until_ready()
 
 
+@pytest.mark.long
 def test_a_stop_during_the_start_leaves_nothing(place: Path) -> None:
     with running(place) as portal:
         until(lambda: "Application" in portal.output)
@@ -121,6 +131,7 @@ def _is_taken(portal: Portal) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_a_script_that_starts_it_in_the_background_can_interrupt_it(place: Path) -> None:
     ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
     with running(place, prefix=ignoring) as portal:
@@ -131,6 +142,7 @@ def test_a_script_that_starts_it_in_the_background_can_interrupt_it(place: Path)
         assert portal.ended() == 0
 
 
+@pytest.mark.long
 def test_a_worker_by_itself_ends_in_order(place: Path) -> None:
     with running(place, "worker") as worker:
         until(lambda: "The worker is ready." in worker.output)
@@ -139,21 +151,3 @@ def test_a_worker_by_itself_ends_in_order(place: Path) -> None:
 
         assert worker.ended() == 0
         assert "Traceback" not in worker.output
-
-
-def test_while_a_portal_runs_nothing_is_restored_and_no_other_starts_on_its_folder(
-    place: Path,
-) -> None:
-    file = command(place, "db", "backup").stdout.split(" ", 1)[0]
-    with running(place) as portal:
-        portal.until_ready()
-
-        restored = command(place, "db", "restore", file)
-        started = command(place, "run")
-
-        assert portal.get("/healthz")[0] == 200
-
-    assert (restored.returncode, started.returncode) == (1, 1)
-    assert "Stop it first" in restored.stderr
-    assert f"is running on {place / 'instance'} already" in started.stderr
-    assert f"(process {portal.process.pid}). Stop it first" in started.stderr
