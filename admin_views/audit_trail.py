@@ -9,11 +9,12 @@ from flask_babel import lazy_gettext as _l
 from admin_views import export, parameters, wording
 from admin_views.base import StaffView, listed
 from admin_views.export import Column
-from portal import trail
+from portal import clock, trail
 from portal.accounts import directory
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.database import db
+from portal.desk.bulk import KEPT
 from portal.paging import PER_PAGE, Page
 
 # A search that fits more people than this is told to be more precise.
@@ -81,6 +82,7 @@ class AuditTrail(StaffView):
             asked=asked,
             deeds=Action,
             account=db.session.get(User, asked.account_id) if asked.account_id else None,
+            bulks_since=clock.now() - KEPT,
             unread_day=parameters.unread_day("since", "until"),
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from flask import Flask
@@ -92,7 +93,7 @@ def _play(story: Story, progress: Progress) -> None:
     events = story.events()
     settled = 0
     for number, event in enumerate(events, start=1):
-        with clock.at(event.at), transaction():
+        with clock.at(event.at), nullcontext() if event.commits else transaction():
             event.do()
         settled = post.settle(settled, refused=_refused(story), now=story.now)
         progress(number, len(events))

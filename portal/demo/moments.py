@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from portal.demo.cast import Person
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 # How long each thing takes after the one before: shortest, longest, usual.
 _GAPS = {

@@ -26,12 +26,16 @@ from portal.agents.catalogue import Agent, edit_agent
 from portal.database import db, locked
 from portal.demo import moments
 from portal.demo.cast import Cast, Opening, Person
-from portal.demo.moments import DAY, HOUR, MINUTE
-from portal.desk import note, question
+from portal.demo.moments import DAY, HOUR, MINUTE, SECOND
+from portal.desk import bulk_asking, bulk_round, note, question
+from portal.desk.bulk import Deed
 from portal.desk.undo import undo
 
 SEED = 20260
 OPENED = 40 * DAY  # before now: when the staff began
+MANY_AT_ONCE = 11 * DAY + 2 * HOUR  # before now: when a batch of registrations was approved
+IN_BULK = "approved in bulk"
+IN_BETWEEN = "approved meanwhile"  # by a colleague, while the worker came to the others
 
 _LEVELS = {
     "guest": "What everybody may open who works with us.",
@@ -42,10 +46,14 @@ _LEVELS = {
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, to be done in a transaction while the clock shows that moment."""
+    """Something that happened, to be done in a transaction while the clock shows that moment.
+
+    What `commits` by itself, as jobs do, is done without one.
+    """
 
     at: datetime
     do: Callable[[], None]
+    commits: bool = False
 
 
 @dataclass
@@ -61,7 +69,7 @@ class Story:
 
     def events(self) -> list[Event]:
         """Everything that happened, oldest first."""
-        everything = [*self._beginning(), *self._staff_at_work()]
+        everything = [*self._beginning(), *self._staff_at_work(), *self._many_at_once()]
         for person in self.cast.people:
             everything += self._life_of(person)
         return sorted(everything, key=lambda event: event.at)
@@ -84,19 +92,42 @@ class Story:
             start = self.now - OPENED + DAY
             yield from self._signs_in(person, start, self.now - 25 * MINUTE, 12)
 
+    def _many_at_once(self) -> Iterator[Event]:
+        """A reviewer approves all who came from one event; one of them was approved meanwhile."""
+        asked = self.now - MANY_AT_ONCE
+        yield Event(asked, self._ask_for_many)
+        yield Event(asked + 20 * SECOND, _work_them_off, commits=True)
+
+    def _ask_for_many(self) -> None:
+        wanted = {IN_BULK, IN_BETWEEN}
+        people = [each for each in self.cast.people if wanted & set(each.life)]
+        ids = [self.ids[person.username] for person in people]
+        level = _level("standard")
+        bulk_asking.ask(Deed.APPROVAL, ids, by=self._giver(level), level=level)
+
     def _life_of(self, person: Person) -> Iterator[Event]:
         registered = moments.of_registration(person, self.registered, self.random, self.now)
         self.registered.append(registered)
-        times = moments.of_life(person, registered, self.random, self.now)
+        times = self._fitted(person, moments.of_life(person, registered, self.random, self.now))
         yield Event(registered, partial(self._register, person))
         for word, (moment, following) in zip(
             person.life, pairwise([*times, self.now - 5 * MINUTE]), strict=True
         ):
+            if word == IN_BULK:
+                continue  # with the others
             if word.startswith("signs in"):
                 count = int(word.rpartition(" ")[2])
                 yield from self._signs_in(person, moment, following, count)
             else:
                 yield Event(moment, partial(self._take, word, person))
+
+    def _fitted(self, person: Person, times: list[datetime]) -> list[datetime]:
+        """When each thing happened to somebody who was approved together with others."""
+        for word, after in ((IN_BULK, 20 * SECOND), (IN_BETWEEN, 10 * SECOND)):
+            if word in person.life:
+                first = person.life.index(word)
+                return times[:first] + [self.now - MANY_AT_ONCE + after] * len(times[first:])
+        return times
 
     def _signs_in(
         self, person: Person, start: datetime, end: datetime, count: int
@@ -127,7 +158,7 @@ class Story:
             case "reason":
                 edit_reason(user, reason=f"{user.reason} We would start next week.")
             case "approved":
-                level = _level(rest)
+                level = _level("guest" if word == IN_BETWEEN else rest)
                 approve(user, by=self._giver(level), level=level)
             case "rejected":
                 by = self._staff("reviewer")
@@ -255,6 +286,12 @@ class Story:
         reviewer = self._staff("reviewer")
         up_to = max(role.grants_up_to.rank for role in reviewer.roles if role.grants_up_to)
         return reviewer if level.rank <= up_to else self._staff("manager")
+
+
+def _work_them_off() -> None:
+    """Let the worker take the step on everybody, as it does when a bulk was asked for."""
+    while bulk_round.work():
+        pass
 
 
 def _level(name: str) -> AccessLevel:

@@ -18,7 +18,7 @@ from portal.audit import Action, AuditEntry
 from portal.database import db
 from portal.demo import DemoResult, NotEmpty, cast
 from portal.demo.story import Story
-from portal.desk import marks, queue
+from portal.desk import bulk, marks, queue
 from portal.desk.marks import Mark
 from portal.desk.queue import Filters, Tab
 from portal.mail import outbox
@@ -125,6 +125,19 @@ def test_the_demo_has_on_its_desk_what_reviewers_meet(made: Made) -> None:
         mark for each in found.values() for mark in each
     }
     assert queue.count(Tab.ASKED, Filters()) == 1
+
+
+def test_the_demo_has_a_bulk_in_its_history_with_one_that_failed_and_why(made: Made) -> None:
+    done = db.session.get_one(bulk.Bulk, 1)
+
+    came = bulk.progress(done)
+    (failed,) = bulk.refused(done).rows
+
+    assert (came.total, came.done, came.refused) == (13, 12, 1)
+    assert "approved this on" in failed.sentence
+    assert failed.user.status is Status.APPROVED
+    assert done.finished_at is not None
+    assert done.finished_at < clock.now() - timedelta(days=10)
 
 
 def test_old_mails_have_arrived_and_only_the_newest_wait_for_the_mailbox(made: Made) -> None:
