@@ -42,10 +42,11 @@ class Visitor:
     def signs_in_again_and_again(self, username: str) -> Callable[[], object]:
         """Signing in, as the POST alone; the session of before is thrown away."""
         token = self._token("/login")
-        before = self._client.get_cookie("portal_session", domain=HOST)
+        before = self._client.get_cookie("portal_visit", domain=HOST)
 
         def sign_in() -> None:
-            self._client.set_cookie("portal_session", before.value, domain=HOST)
+            self._client.delete_cookie("portal_session", domain=HOST)
+            self._client.set_cookie("portal_visit", before.value, domain=HOST)
             self._send("/login", token, identity=username, password=password_of(username))
 
         return sign_in

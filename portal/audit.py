@@ -50,6 +50,7 @@ class Action(StrEnum):
     ADDRESS_CHANGED = "account.address_changed"
     USERNAME_CHANGED = "account.username_changed"
     PREFERENCES_CHANGED = "account.preferences_changed"
+    SESSIONS_ENDED = "account.sessions_ended"
     STAFF_INVITED = "staff.invited"
     STAFF_JOINED = "staff.joined"
     ROLE_EDITED = "role.edited"
@@ -100,6 +101,7 @@ _LABELS = {
     Action.ADDRESS_CHANGED: _l("Address changed"),
     Action.USERNAME_CHANGED: _l("Username changed"),
     Action.PREFERENCES_CHANGED: _l("Preferences changed"),
+    Action.SESSIONS_ENDED: _l("Sessions ended"),
     Action.STAFF_INVITED: _l("Staff invited"),
     Action.STAFF_JOINED: _l("Staff joined"),
     Action.ROLE_EDITED: _l("Role edited"),

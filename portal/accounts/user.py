@@ -23,8 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from portal import clock
-from portal.accounts import canonical
+from portal.accounts import canonical, session
 from portal.database import Base, Model, UtcDateTime, folded
 
 if TYPE_CHECKING:
@@ -269,13 +268,11 @@ class User(Model, UserMixin):
             permission in role.permissions for role in self.roles
         )
 
-    def get_id(self) -> str:
-        """What a session keeps of the person: whose it is, and since when."""
-        return f"{self.fs_uniquifier}.{int(clock.now().timestamp())}"
-
     def end_sessions(self) -> None:
-        """Make every session and remember-me cookie of this account worthless."""
+        """Make every session of this account, and every link mailed to it, worthless."""
         self.fs_uniquifier = secrets.token_hex(16)
+        if self.id is not None:
+            session.end_all(self)
 
     @validates("email")
     def _keep_email_canonical(self, _key: str, email: str | None) -> str | None:

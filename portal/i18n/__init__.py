@@ -126,7 +126,7 @@ def _locale_of_request() -> Locale:
     code = (
         match(request.args.get(PARAMETER), site.languages)
         or match(_preference("language"), site.languages)
-        or match(request.cookies.get(COOKIE), site.languages)
+        or match(_cookie(), site.languages)
         or negotiate(request.headers.get("Accept-Language", "")[:256], site.languages)
         or site.default_language
     )
@@ -146,10 +146,13 @@ def zone_of(wanted: str | None) -> BaseTzInfo:
 
 def _preference(name: str) -> str | None:
     """What the signed-in account prefers; for a visitor, nobody is looked up."""
-    remembered = current_app.config.get("REMEMBER_COOKIE_NAME", "remember_token")
-    if "_login_user" in g or "_user_id" in session or remembered in request.cookies:
+    if "_login_user" in g or "_user_id" in session:
         return getattr(current_user, name, None)
     return None
+
+
+def _cookie() -> str | None:
+    return request.cookies.get(settings.current().cookie_name(COOKIE))
 
 
 @contextmanager
@@ -174,7 +177,7 @@ def mail_locale(language: str | None, time_zone: str | None = None) -> Iterator[
 def remember_language(response: Response, code: str) -> Response:
     """Keep a visitor's choice in a cookie that scripts cannot read."""
     response.set_cookie(
-        COOKIE,
+        settings.current().cookie_name(COOKIE),
         code,
         max_age=timedelta(days=COOKIE_DAYS),
         path=current_app.config["APPLICATION_ROOT"] or "/",

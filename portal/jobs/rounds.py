@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from portal.accounts import code, erasure
+from portal.accounts import code, erasure, session
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
@@ -49,6 +49,7 @@ def purge() -> None:
     """Throw away what nobody needs any more."""
     upkeep.purge()
     mailbox.purge()
+    session.purge()
     with transaction():
         code.purge()
         budget.purge()

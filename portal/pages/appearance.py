@@ -32,7 +32,7 @@ def choose() -> ResponseReturnValue:
             user = me_locked()
             change_preferences(user, by=user, theme=theme)
     response.set_cookie(
-        COOKIE,
+        settings.current().cookie_name(COOKIE),
         theme,
         max_age=365 * 24 * 60 * 60,
         path=current_app.config["APPLICATION_ROOT"],
@@ -45,5 +45,8 @@ def choose() -> ResponseReturnValue:
 
 def chosen() -> str:
     """The theme that this request is to be shown in."""
-    theme = current_user.theme if current_user.is_authenticated else request.cookies.get(COOKIE)
+    if current_user.is_authenticated:
+        theme = current_user.theme
+    else:
+        theme = request.cookies.get(settings.current().cookie_name(COOKIE), "")
     return theme if theme in THEMES else "auto"

@@ -26,17 +26,15 @@ def apply(app: Flask) -> None:
         MAX_CONTENT_LENGTH=256 * KIB,
         MAX_FORM_MEMORY_SIZE=64 * KIB,
         MAX_FORM_PARTS=500,
-        SESSION_COOKIE_NAME="portal_session",
+        # Flask's cookie is the visit's, with nothing in it that says who somebody is.
+        SESSION_COOKIE_NAME=ours.cookie_name("portal_visit"),
         SESSION_COOKIE_SECURE=ours.is_https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=ours.sessions.idle_hours),
-        REMEMBER_COOKIE_NAME="portal_remember",
-        REMEMBER_COOKIE_PATH=public.path.rstrip("/") or "/",
-        REMEMBER_COOKIE_DURATION=timedelta(days=ours.sessions.remember_days),
-        REMEMBER_COOKIE_SECURE=ours.is_https,
-        REMEMBER_COOKIE_HTTPONLY=True,
-        REMEMBER_COOKIE_SAMESITE="Lax",
+        # Flask-Login's protection compares network and browser, which change for honest people;
+        # the row of a session is what decides.
+        SESSION_PROTECTION=None,
         WTF_CSRF_TIME_LIMIT=None,
         # Token pages send no referrer at all, so its absence proves nothing; the token does.
         WTF_CSRF_SSL_STRICT=False,
@@ -73,7 +71,8 @@ def _flask_security(ours: settings.Settings) -> dict[str, object]:
         "POST_LOGIN_VIEW": "pages.home",
         "POST_LOGOUT_VIEW": "security.login",
         "FRESHNESS": timedelta(minutes=ours.sessions.fresh_minutes),
-        "FRESHNESS_GRACE_PERIOD": timedelta(minutes=5),
+        # It would count in the visitor's cookie, which could be sent again.
+        "FRESHNESS_GRACE_PERIOD": timedelta(0),
         "EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
         "DATETIME_FACTORY": clock.now,
         "I18N_DOMAIN": i18n.SECURITY_I18N_DOMAIN,

@@ -62,7 +62,7 @@ def remember(user: User) -> None:
     @after_this_request
     def set_cookie(response: Response) -> Response:
         response.set_cookie(
-            COOKIE,
+            settings.current().cookie_name(COOKIE),
             value,
             max_age=YEAR,
             path=current_app.config["APPLICATION_ROOT"],
@@ -79,7 +79,7 @@ def _remember(_app: Flask, user: User, **_about: Any) -> None:
 
 def _device() -> Device:
     try:
-        found = _signer().loads(request.cookies.get(COOKIE, ""))
+        found = _signer().loads(request.cookies.get(settings.current().cookie_name(COOKIE), ""))
     except BadSignature:
         return Device()
     if not isinstance(found, list) or not found or len(str(found[0])) != NUMBER_LENGTH:

@@ -134,11 +134,12 @@ def _must_be_known(found: str | None, file: Path) -> None:
 
 
 def _forget_what_is_past(ours: Settings) -> int:
-    from sqlalchemy import func, update
+    from sqlalchemy import delete, func, update
     from werkzeug.utils import import_string
 
     site = import_string("wsgi:create_site")(ours)
     with site.app_context():
+        from portal.accounts.session import UserSession
         from portal.accounts.user import User
         from portal.database import db, transaction
         from portal.mail import outbox
@@ -152,6 +153,7 @@ def _forget_what_is_past(ours: Settings) -> int:
         try:
             with transaction():
                 dropped = outbox.drop()
+                db.session.execute(delete(UserSession))
                 db.session.execute(
                     update(User)
                     .values(fs_uniquifier=random)

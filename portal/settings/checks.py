@@ -32,6 +32,7 @@ def check(settings: Settings) -> None:
     _check_desk(settings)
     _check_webhook(settings)
     _check_breaches(settings)
+    _check_sessions(settings)
 
 
 def _check_bind(settings: Settings) -> None:
@@ -183,6 +184,19 @@ def _check_desk(settings: Settings) -> None:
             f"{where(settings, 'desk.stale_after_days')} is not longer than "
             "desk.remind_after_days: questions would be closed before anybody is reminded."
         )
+
+
+def _check_sessions(settings: Settings) -> None:
+    rules = settings.sessions
+    for idle, minutes, longest in (
+        ("idle_hours", rules.idle_hours * 60, "longest_hours"),
+        ("staff_idle_minutes", rules.staff_idle_minutes, "staff_longest_hours"),
+    ):
+        if minutes > getattr(rules, longest) * 60:
+            raise SettingsError(
+                f"{where(settings, f'sessions.{idle}')} is longer than sessions.{longest}: "
+                "nobody would be signed out for being idle; shorten it."
+            )
 
 
 def _check_webhook(settings: Settings) -> None:

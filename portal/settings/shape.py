@@ -142,8 +142,11 @@ class Sessions:
     """How long somebody stays signed in, and how long mailed links work."""
 
     remember_days: int = whole(14, 1, 365)
-    fresh_minutes: int = whole(15, 1, 1440)
+    fresh_minutes: int = whole(10, 1, 1440)
     idle_hours: int = whole(12, 1, 720)
+    longest_hours: int = whole(168, 1, 8760)
+    staff_idle_minutes: int = whole(60, 5, 43200)
+    staff_longest_hours: int = whole(24, 1, 8760)
     reset_within_minutes: int = whole(30, 5, 1440)
     change_address_within_minutes: int = whole(60, 5, 1440)
 
@@ -239,6 +242,17 @@ class Settings:
     def is_https(self) -> bool:
         """Whether people reach the portal over TLS."""
         return self._public.scheme == "https"
+
+    def cookie_name(self, name: str) -> str:
+        """What a cookie of ours is called, with the prefix that browsers hold it to (RFC 6265bis).
+
+        `__Host-`: set by this host over TLS, and sent back to it alone, so that no other host of
+        the domain can plant one (ASVS 3.3.1, 3.3.3). Below a path of its own the portal may only
+        have `__Secure-`; over plain http browsers take neither.
+        """
+        if not self.is_https:
+            return name
+        return f"__Host-{name}" if self.public_path == "/" else f"__Secure-{name}"
 
     @property
     def public_is_loopback(self) -> bool:

@@ -235,7 +235,7 @@ def test_a_name_that_is_a_template_a_tag_or_a_formula_is_only_a_name(browser, a_
 
 
 def test_cookies_that_nobody_set_are_ignored(browser):
-    for name in ("portal_session", "portal_remember", "theme", "language", "session"):
+    for name in ("portal_session", "portal_visit", "portal_known", "theme", "language", "session"):
         for value in ("", "\x00", "a" * 4000, "é", "{{7*7}}", '"', "../x", "null"):
             browser.take(name, value)
             assert_calm(browser.get("/login"), (name, value[:9]))
