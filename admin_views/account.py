@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from wtforms import SelectField, SelectMultipleField
+from wtforms.validators import InputRequired
 
 from admin_views import timeline
 from admin_views.base import ID, chosen, may_open, way_back
@@ -16,7 +17,7 @@ from admin_views.confirmations import Confirmations
 from admin_views.decisions import Guard
 from admin_views.notes import Notes, noted
 from portal import notifications
-from portal.accounts import access, approval, confirmation, erasure, roles, suspension
+from portal.accounts import access, approval, confirmation, erasure, roles, session, suspension
 from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import UNDECIDED, User
@@ -24,6 +25,7 @@ from portal.database import db
 from portal.desk import marks, question, undo
 from portal.errors import why_not
 from portal.notifications import Kind
+from portal.pages import sessions
 from portal.pages.doors import me
 from portal.security.forms import PortalForm, choices, words_field
 
@@ -34,6 +36,16 @@ class SuspensionForm(PortalForm):
     reason = words_field(
         _l("Reason"),
         description=_l("They read it in the mail that tells them."),
+    )
+
+
+class SessionsForm(PortalForm):
+    """Why somebody's sessions are ended."""
+
+    reason = words_field(
+        _l("Reason"),
+        InputRequired(_l("Say why, for your colleagues.")),
+        description=_l("Colleagues read it in the audit trail. The person does not."),
     )
 
 
@@ -78,8 +90,24 @@ class OneAccount(Confirmations, Notes):
             timeline=timeline.of(user),
             evidence=marks.evidence(user) if user.status in UNDECIDED else [],
             noted=noted(user),
+            lines=sessions.listed(user) if user.active and may_open("accounts.sessions") else [],
             denied=notifications.is_open(user, Kind.NOT_ME),
             back=way_back(url_for(".index")),
+        )
+
+    @expose(f"/{ID.format('user_id')}/sessions", methods=["GET", "POST"])
+    def sessions(self, user_id: int) -> ResponseReturnValue:
+        """Sign somebody out everywhere, with a reason."""
+        form = SessionsForm()
+        return self.decide(
+            [user_id],
+            form,
+            "admin/accounts/sessions.html",
+            guard=lambda user: session.must_be_endable(user, by=me()),
+            step=lambda user: session.end_for(user, by=me(), reason=form.reason.data or ""),
+            done=lambda _number: _("The sessions have ended."),
+            back=self._page_of(user_id),
+            lines=sessions.listed(self.row(User, user_id)),
         )
 
     @expose(f"/{ID.format('user_id')}/suspension", methods=["GET", "POST"])
@@ -170,6 +198,7 @@ def open_steps(user: User) -> set[str]:
         "accounts.confirmation_by_hand": lambda user: confirmation.must_be_confirmable_by_hand(
             user, by=me()
         ),
+        "accounts.sessions": lambda user: session.must_be_endable(user, by=me()),
         "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
         "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
         "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),

@@ -154,6 +154,7 @@ _LABELS = {
     "deed": _l("Step"),
     "people": _l("People"),
     "bulk": _l("Number of the step on many"),
+    "number": _l("Number"),
     "notice": _l("How you are told"),
     "digest_hour": _l("Hour of the daily mail"),
     "quiet_from": _l("Quiet from"),

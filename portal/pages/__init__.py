@@ -23,6 +23,7 @@ def init_app(app: Flask) -> None:
         new_address,
         proof,
         registration,
+        sessions,
         setup,
         shell,
         status,
@@ -32,7 +33,7 @@ def init_app(app: Flask) -> None:
     shell.init_app(app)
     errors.init_app(app)
     assert all((account, confirmation, correction, credentials, home, registration, setup))
-    assert all((status, new_address, proof, withdrawal))
+    assert all((status, new_address, proof, sessions, withdrawal))
     app.register_blueprint(pages)
     app.register_blueprint(language.blueprint)
     app.register_blueprint(appearance.blueprint)

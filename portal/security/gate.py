@@ -78,6 +78,8 @@ RULES: dict[str, Rule] = {
     "pages.reset": EVERYONE,
     "pages.setup": EVERYONE,
     "pages.account": PEOPLE,
+    "pages.end_session": PEOPLE,
+    "pages.end_other_sessions": PEOPLE,
     "pages.change_password": PEOPLE,
     "pages.change_email": PEOPLE,
     "pages.confirm_email_change": WAITING_TOO,
@@ -102,6 +104,7 @@ PANEL: dict[str, Rule] = {
 # Endpoints of a part that ask for more than the part does.
 RULES |= {
     "accounts.access_level": MANAGERS,
+    "accounts.sessions": MANAGERS,
     "accounts.suspension": MANAGERS,
     "accounts.reinstatement": MANAGERS,
     "accounts.erasure": MANAGERS,

@@ -145,6 +145,28 @@ def test_an_unconfirmed_person_is_offered_another_mail_after_a_while(a_user, rev
     assert "/confirmation-mail?" in signed_in(reviewer).get(page_of(una)).text
 
 
+def test_staff_end_somebodys_sessions_with_a_reason_and_the_account_stays_open(
+    a_user, manager, signed_in, new_browser
+):
+    """ASVS 7.4.5. Not their own, and nobody's above them: those guards are the same for all."""
+    ada = a_user(approved=True)
+    hers = new_browser()
+    hers.sign_in(person(ada))
+    browser = signed_in(manager)
+    assert f"{page_of(ada)}/sessions?" in browser.get(page_of(ada)).text
+
+    silent = take(browser, ada, "sessions")
+    assert silent.status_code == 400
+    assert hers.get("/account").status_code == 200
+    answer = take(browser, ada, "sessions", reason="A lost laptop")
+
+    assert answer.location == page_of(ada)
+    assert hers.get("/account").status_code == 302
+    hers.sign_in(person(ada))
+    assert entries(Action.SESSIONS_ENDED)[0].details == {"number": 1, "reason": "A lost laptop"}
+    assert take(browser, manager, "sessions", reason="x").status_code == 409
+
+
 def test_an_account_is_suspended_with_a_reason_and_its_sessions_end(
     a_user, manager, signed_in, new_browser
 ):

@@ -52,6 +52,7 @@ WEAKEST = {
     "workplace.index": "reviewer",
     "workplace.keys": "reviewer",
     "accounts.access_level": "manager",
+    "accounts.sessions": "manager",
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",
     "accounts.erasure": "manager",

@@ -69,6 +69,8 @@ AUDIENCE: dict[str, set[str]] = {
             "pages.home",
             "pages.open_agent",
             "pages.account",
+            "pages.end_session",
+            "pages.end_other_sessions",
             "pages.change_password",
             "pages.change_email",
             "pages.change_username",
@@ -117,6 +119,7 @@ AUDIENCE: dict[str, set[str]] = {
     **dict.fromkeys(
         [
             "accounts.access_level",
+            "accounts.sessions",
             "accounts.suspension",
             "accounts.reinstatement",
             "accounts.erasure",
