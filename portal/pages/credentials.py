@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from flask import (
-    current_app,
-    flash,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import COOKIE_NAME, current_user, login_user
+from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from wtforms import PasswordField, ValidationError
 
 from portal import links
 from portal.accounts import credentials, usernames
 from portal.accounts.passwords import Personal
+from portal.accounts.session import PASSWORD
 from portal.accounts.user import Status, User
 from portal.database import locked, transaction
 from portal.errors import StepRefused
@@ -29,7 +22,7 @@ from portal.mail import mailbox, opening
 from portal.pages import pages
 from portal.pages.doors import me, me_locked, note_opening
 from portal.pages.shell import password_rules
-from portal.security import known_devices, limits
+from portal.security import known_devices, limits, sessions
 from portal.security.forms import (
     NewPassword,
     PortalForm,
@@ -59,8 +52,8 @@ class ResetForm(NewPassword, PortalForm):
         return personal_of(self._user)
 
 
-class WithCurrentPassword(PortalForm):
-    """A form that asks who is there before it changes how they sign in (ASVS 6.2.3)."""
+class ChangePasswordForm(NewPassword, PortalForm):
+    """Changing the password. Asks for the one they have, however lately they showed it (6.2.3)."""
 
     current_password: PasswordField = current_password_field()
 
@@ -69,22 +62,18 @@ class WithCurrentPassword(PortalForm):
         if field.data and not is_password_of(me(), field.data):
             raise ValidationError(_l("This is not your current password."))
 
-
-class ChangePasswordForm(NewPassword, WithCurrentPassword):
-    """Changing the password."""
-
     def personal(self) -> Personal:
         """The person who is signed in."""
         return personal_of(me())
 
 
-class ChangeEmailForm(WithCurrentPassword):
+class ChangeEmailForm(PortalForm):
     """Moving to another address."""
 
     email = email_field(_l("New e-mail address"))
 
 
-class ChangeUsernameForm(WithCurrentPassword):
+class ChangeUsernameForm(PortalForm):
     """Taking another username."""
 
     username = username_field()
@@ -153,7 +142,8 @@ def change_password() -> ResponseReturnValue:
         with transaction():
             user = me_locked()
             credentials.change_password(user, password_hash=password_hash)
-        _stay_signed_in(user)
+            here = sessions.go_on(user, proved_by=PASSWORD)
+        sessions.keep(here, user, proved_by=PASSWORD)
         flash(_("Your password is changed. Every other device is signed out."), "success")
         return redirect(url_for("pages.account"), 303)
     return render_template(
@@ -203,10 +193,11 @@ def confirm_email_change(token: str) -> ResponseReturnValue:
                 user = me_locked()
                 credentials.change_address(user, email=reading.email)
                 opening.mark_used(reading.ticket)
+                here = sessions.go_on(user)
         except (StepRefused, IntegrityError):
             state = "taken"
         else:
-            _stay_signed_in(user)
+            sessions.keep(here, user)
             flash(_("Your new e-mail address is confirmed."), "success")
             waits = user.status is not Status.APPROVED
             return redirect(url_for("pages.status" if waits else "pages.account"), 303)
@@ -250,9 +241,3 @@ def _reset(user_id: int, token: str, password_hash: str) -> None:
 def _has_another_owner(email: str) -> bool:
     owner = credentials.find_by_identity(email)
     return owner is not None and owner.id != current_user.id
-
-
-def _stay_signed_in(user: User) -> None:
-    """Give this browser a session of the new generation; all others have just ended."""
-    remembered = current_app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME) in request.cookies
-    login_user(user, remember=remembered)

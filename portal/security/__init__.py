@@ -22,6 +22,7 @@ from portal.security import (
     known_devices,
     limits,
     proxy,
+    recent,
     reports,
     sessions,
     wild_input,
@@ -58,4 +59,5 @@ def init_app(app: Flask) -> None:
     known_devices.init_app(app)
     limits.init_app(app)
     reports.init_app(app, csrf)
+    recent.init_app(app)
     headers.init_app(app)

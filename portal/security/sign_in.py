@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import current_app, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from flask_security import views
 from flask_security.forms import LoginForm
 from flask_security.forms import VerifyForm as FlaskSecurityVerifyForm
-from flask_security.utils import logout_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
@@ -23,8 +23,9 @@ from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.database import db
-from portal.security import hashing
+from portal.security import hashing, sessions
 from portal.security.forms import Translated
+from portal.security.proved import note_proved
 from portal.security.redirects import local_target
 
 # What somebody who typed the right password may know of their account, and nobody else.
@@ -44,14 +45,19 @@ def sign_in() -> ResponseReturnValue:
         db.session.commit()
     except SQLAlchemyError:
         db.session.rollback()
-        logout_user()  # nobody is in of whom it is not written down
+        sessions.forget_the_person()  # nobody is in of whom it is not written down
         raise
     return _onward(answer)
 
 
 def verify() -> ResponseReturnValue:
     """The page that asks for the password again, before something that matters."""
-    return _onward(views.verify())
+    answer = views.verify()
+    if request.method == "POST" and isinstance(answer, Response) and answer.status_code == 302:
+        db.session.commit()  # a hash that was brought up to date
+        if not note_proved(current_user._get_current_object()):
+            return redirect(url_for("security.login"))
+    return _onward(answer)
 
 
 def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:
@@ -60,23 +66,34 @@ def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:
         wanted = local_target(request.form.get("next")) or local_target(request.args.get("next"))
         if wanted and _leads_out(wanted):
             way = iri_to_uri(wanted)  # a header holds no other letters
-            return render_template("pages/onward.html", url=way), {"Refresh": f"0; url={way}"}
+            page = render_template("pages/onward.html", url=way, back=_page_of(way))
+            return page, {"Refresh": f"0; url={way}"}
         answer.location = wanted or url_for("pages.home")
     return answer
 
 
 def _leads_out(path: str) -> bool:
-    """Whether a page of ours leads on to another site, as the door of an agent does.
+    """Whether there is no page of ours at the end: the door of an agent, or a file.
 
     Browsers follow a form to other sites only where the policy's `form-action` says so: the
-    way there has to begin anew, from a page.
+    way there has to begin anew, from a page. And a file would leave them at the form.
     """
     inside = urlsplit(path).path.removeprefix(request.script_root)
     try:
         endpoint, _ = current_app.url_map.bind("").match(inside)
     except (HTTPException, RoutingException):
         return False
-    return bool(endpoint == "pages.open_agent")
+    return endpoint == "pages.open_agent" or _is_file(inside)
+
+
+def _page_of(path: str) -> str | None:
+    """The list of which this is the file; None for an agent."""
+    way = urlsplit(path).path
+    return way.rpartition("/")[0] + "/" if _is_file(way) else None
+
+
+def _is_file(path: str) -> bool:
+    return path.endswith(".csv")
 
 
 class SignInForm(LoginForm):
