@@ -1,5 +1,5 @@
 """`make bench`: pages against a bare answer, sign-ins against the hashing alone, lists by size,
-and many approved at once against writing their letters alone.
+many approved at once against writing their letters alone, and a session against its person.
 
 python -m benchmarks [--accounts 10000] [--seconds 3] [--database URL]
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import flask_migrate
 from cryptography.fernet import Fernet
 
-from benchmarks import bulks
+from benchmarks import bulks, sessions
 from benchmarks.measuring import Figure, rate
 from benchmarks.people import ADMINISTRATOR, APPLICANTS, fill, make_administrator, password_of
 from benchmarks.visits import Visitor, bare_application
@@ -36,7 +36,7 @@ def main() -> None:
             make_administrator()
             fill(wanted.accounts)
             ceiling = rate(lambda: hashed(password_of(ADMINISTRATOR)), wanted.seconds)
-            many = bulks.figures(wanted.seconds)
+            many = bulks.figures(wanted.seconds) + sessions.figures(wanted.seconds)
         figures = _figures(site, wanted.seconds, ceiling) + many
     print(f"{clock.now().date()} · {platform.python_version()} · {platform.machine()}")
     print(f"{wanted.accounts} accounts on {'SQLite' if not wanted.database else 'PostgreSQL'}\n")

@@ -1,6 +1,6 @@
 """Recent proof: what asks for the password again, and how nothing that was typed is lost by it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -27,7 +27,7 @@ def ada(a_user, browser):
     return ada
 
 
-def proof() -> tuple[object, str]:
+def proof() -> tuple[datetime, str]:
     """When and with what the one person who is signed in showed that it is them."""
     db.session.rollback()
     db.session.expire_all()

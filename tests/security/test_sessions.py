@@ -1,4 +1,4 @@
-"""Sessions: what begins and ends them, what revives none, and how their cookies are set (M5, M18)."""
+"""Sessions: what begins and ends them, what revives none, how their cookies are set (M5, M18)."""
 
 import hashlib
 import re
