@@ -24,6 +24,7 @@ from portal.accounts.user import UNDECIDED, User
 from portal.database import db
 from portal.desk import marks, question, undo
 from portal.errors import why_not
+from portal.mail import silence
 from portal.notifications import Kind
 from portal.pages import sessions
 from portal.pages.doors import me
@@ -92,6 +93,7 @@ class OneAccount(Confirmations, Notes):
             noted=noted(user),
             lines=sessions.listed(user) if user.active and may_open("accounts.sessions") else [],
             denied=notifications.is_open(user, Kind.NOT_ME),
+            is_silenced=silence.holds_for(user),
             back=way_back(url_for(".index")),
         )
 

@@ -13,6 +13,7 @@ from admin_views.base import ID, ask_for, back_to, current, way_back
 from admin_views.decisions import Decisions
 from portal.accounts import confirmation, denial
 from portal.accounts.user import User
+from portal.mail import silence
 from portal.pages.doors import me
 from portal.security.forms import PortalForm, words_field
 
@@ -34,6 +35,7 @@ class Confirmations(Decisions):
     def confirmation_by_hand(self, user_id: int) -> ResponseReturnValue:
         """Confirm an address without its mail, with a reason."""
         form = ByHandForm()
+        is_silenced = silence.holds_for(self.row(User, user_id))
         return self.decide(
             [user_id],
             form,
@@ -44,6 +46,7 @@ class Confirmations(Decisions):
             ),
             done=lambda _number: _("The address is confirmed, and the registration is ready."),
             back=way_back(url_for("accounts.account", user_id=user_id)),
+            is_silenced=is_silenced,
         )
 
     @expose(f"/{ID.format('user_id')}/denial", methods=["POST"])

@@ -10,6 +10,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
+from wtforms.validators import DataRequired
 
 from admin_views import export, parameters, wording
 from admin_views.base import (
@@ -23,13 +24,15 @@ from admin_views.base import (
 )
 from admin_views.decisions import MOST
 from admin_views.export import Column
-from portal.accounts import directory, silence
+from portal.accounts import directory
+from portal.accounts.user import User
+from portal.database import db
 from portal.errors import StepRefused
-from portal.mail import listing, opening, outbox, pauses
+from portal.mail import listing, opening, outbox, pauses, silence
 from portal.mail.listing import Shelf
 from portal.mail.mail import Channel, Mail
 from portal.pages.doors import me
-from portal.security.forms import PortalForm, email_field
+from portal.security.forms import PortalForm, email_field, words_field
 
 SHELVES: dict[Shelf, Any] = {
     Shelf.ALL: _l("All"),
@@ -45,9 +48,14 @@ PEOPLE = 10
 
 
 class SilenceForm(PortalForm):
-    """An address that may be mailed again."""
+    """An address that may be mailed again, and how staff know that its owner wants it."""
 
     email = email_field()
+    reason = words_field(
+        _l("How do you know that the owner asks for it?"),
+        DataRequired(_l("Say how you know that the owner asks for it.")),
+        description=_l("Colleagues read it in the audit trail."),
+    )
 
 
 class OutgoingMail(StaffView):
@@ -135,10 +143,11 @@ class OutgoingMail(StaffView):
     @expose("/silence", methods=["GET", "POST"])
     def silence(self) -> ResponseReturnValue:
         """Lift the silence of an address whose owner asked the staff to."""
-        form = SilenceForm()
+        account = db.session.get(User, parameters.number("account") or 0)
+        form = SilenceForm(data={"email": account and account.email})
         back = way_back(url_for(".index"))
         if form.validate_on_submit() and ask_for(
-            lambda: silence.lift(form.email.data or "", by=me()),
+            lambda: silence.lift(form.email.data or "", by=me(), reason=form.reason.data or ""),
             done=_("The address may be mailed again."),
             form=form,
         ):

@@ -29,7 +29,7 @@ from portal.desk import decision, marks, traces, watch, workplace
 from portal.desk.decision import Verdict
 from portal.desk.review import Review
 from portal.desk.standard_text import Purpose
-from portal.mail import messages
+from portal.mail import messages, silence
 from portal.mail.preview import preview
 from portal.pages.doors import me
 
@@ -79,6 +79,7 @@ class Reviews(Claims):
             every=every_seconds(),
             me=me().id,
             noted=noted(user),
+            is_silenced=silence.holds_for(user),
             single_keys=workplace.of(me()).single_keys,
             address_of=lambda user_id: review_url(user_id, filters.kept()),
         )

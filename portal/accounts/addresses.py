@@ -7,7 +7,7 @@ import unicodedata
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 
-from portal.accounts import canonical
+from portal import canonical
 from portal.errors import StepRefused
 
 

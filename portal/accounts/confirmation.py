@@ -8,13 +8,13 @@ from datetime import timedelta
 from flask_babel import lazy_gettext as _l
 
 from portal import audit, clock, notifications, settings
-from portal.accounts import authority, code, silence
+from portal.accounts import authority, code
 from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.desk import review, waits
 from portal.errors import StepRefused
-from portal.mail import messages, outbox
+from portal.mail import messages, outbox, silence
 from portal.mail.mail import Mail
 from portal.notifications import Kind
 
@@ -27,12 +27,16 @@ def note_confirmed(user: User, *, by: User | None = None, password_hash: str | N
 
     Raises:
         StepRefused: the account was rejected, suspended or erased meanwhile; or it has no
-            password yet and none was chosen.
+            password yet and none was chosen; whoever reads mail there said "this was not me".
     """
     if user.status in (Status.PENDING, Status.APPROVED):
         return
     if user.status is not Status.UNCONFIRMED:
         raise StepRefused(_l("This account cannot be confirmed any more. Ask the staff."))
+    if silence.is_silenced(user.email or ""):
+        raise StepRefused(
+            _l("At this address somebody said “this was not me”. Ask the staff to lift that first.")
+        )
     if password_hash is None and user.password is None:
         raise StepRefused(_l("Choose a password for your account."), field="password")
 
@@ -52,6 +56,8 @@ def confirm_by_hand(user: User, *, by: User | None, reason: str) -> None:
     typed is forgotten: the owner of the address chooses one by way of a mail to it, and who
     registered a stranger's address and talked staff into confirming it has nothing (Sudhodanan
     and Paverd, "Pre-hijacked accounts", 2022). Confirming a confirmed address changes nothing.
+    Where the owner of the address said "this was not me", that mail does not go either, and
+    the staff are told before (`silence.holds_for`).
 
     Raises:
         StepRefused: no reason is given; the account was rejected, suspended or erased; it is
@@ -180,4 +186,4 @@ def _put_before_staff(user: User) -> None:
 
 
 def _is_silenced(user: User | None) -> bool:
-    return silence.is_silenced((user and user.email) or "nobody@portal.invalid")
+    return silence.is_silenced((user and user.email) or messages.NOBODYS_ADDRESS)

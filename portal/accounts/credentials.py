@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from portal import audit
-from portal.accounts import canonical, silence, usernames
+from portal import audit, canonical
+from portal.accounts import usernames
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db
 from portal.desk import review, traces
 from portal.errors import StepRefused
-from portal.mail import messages, outbox
+from portal.mail import messages, outbox, silence
 
 
 def change_password(user: User, *, password_hash: str) -> None:
@@ -83,13 +83,14 @@ def change_address(user: User, *, email: str) -> None:
     """Move the account to an address that its owner proved. Tells the old one, ends sessions.
 
     Raises:
-        StepRefused: somebody has this address by now; the account is not open.
+        StepRefused: somebody has this address by now, or its owner wants no mail; the account
+            is not open.
         sqlalchemy.exc.IntegrityError: at the flush, when they got it at the same moment.
     """
     if canonical.email(email) == user.email_canonical:
         return
     _must_be_open(user)
-    if _owner(email) is not None:
+    if _owner(email) is not None or silence.is_silenced(email):
         raise StepRefused(_l("This address can no longer be used. Ask for the change again."))
     old_email = user.email or ""
     user.email = email

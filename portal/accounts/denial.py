@@ -7,12 +7,12 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from portal import audit, notifications
-from portal.accounts import silence
 from portal.accounts.erasure import erase
 from portal.accounts.user import User
 from portal.audit import Action, AuditEntry
 from portal.database import db
 from portal.links import Denial
+from portal.mail import outbox, silence
 from portal.mail.mail import Mail
 from portal.notifications import Kind
 
@@ -39,13 +39,15 @@ def deny(denial: Denial) -> None:
     """Silence the address for good, erase the account that nobody confirmed, and tell the staff.
 
     An account whose owner confirmed it stays as it is, whoever found an old mail; so does one
-    that staff confirmed by hand, but they are told. The link says all there is to know of the
-    address, so that it works also when the account is long gone. Again changes nothing.
+    that staff confirmed by hand, but they are told, and no mail goes there any more, also none
+    that waits already. The link says all there is to know of the address, so that it works also
+    when the account is long gone. Again changes nothing.
     """
     if state_of(denial) is not DenialState.READY:
         return
     if not silence.silence_fingerprint(denial.address, _kind_of_mail(denial.ticket)):
         return
+    outbox.fall_silent(denial.address)
     user = denial.user
     if user is None:
         return

@@ -40,6 +40,7 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
                 full_name=user.full_name,
                 language=user.language,
                 time_zone=user.time_zone,
+                is_applicant=user.approved_at is None,
             )
         )
     if _is_worth_remembering(user, by=by):

@@ -8,12 +8,12 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from portal import clock, settings
-from portal.accounts import code, silence
+from portal.accounts import code
 from portal.accounts.code import MailedCode, Purpose
 from portal.accounts.user import Status, User
 from portal.database import db
 from portal.errors import StepRefused
-from portal.mail import messages, outbox
+from portal.mail import messages, outbox, silence
 from portal.mail.mail import Mail
 
 # Whoever has a link can ask for codes, and their owner is mailed each. With so many a day, nobody

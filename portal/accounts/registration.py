@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from portal import audit, clock, links
-from portal.accounts import canonical, code, confirmation, silence
+from portal import audit, canonical, clock, links
+from portal.accounts import code, confirmation
 from portal.accounts.code import Purpose
 from portal.accounts.user import Communication, Status, User
 from portal.accounts.usernames import username_taken
@@ -16,7 +16,7 @@ from portal.audit import Action
 from portal.database import db
 from portal.desk import review, traces
 from portal.errors import StepRefused
-from portal.mail import messages, outbox
+from portal.mail import messages, outbox, silence
 
 
 @dataclass(frozen=True, kw_only=True)

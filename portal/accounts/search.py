@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from portal.accounts import canonical
+from portal import canonical
 from portal.accounts.user import Status, User
 from portal.database import db
 from portal.paging import Keyset

@@ -11,8 +11,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, ForeignKey, String, and_, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal import audit, clock
-from portal.accounts import access, canonical, usernames
+from portal import audit, canonical, clock
+from portal.accounts import access, usernames
 from portal.accounts.roles import Role
 from portal.accounts.user import User
 from portal.audit import Action

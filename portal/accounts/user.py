@@ -23,7 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from portal.accounts import canonical, session
+from portal import canonical
+from portal.accounts import session
 from portal.database import Base, Model, UtcDateTime, folded
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 
 from flask_babel import lazy_gettext as _l
 
-from portal.accounts import canonical
+from portal import canonical
 from portal.errors import StepRefused
 
 MINIMUM, MAXIMUM = 3, 32

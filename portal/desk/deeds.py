@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import selectinload
 
-from portal.accounts import approval, code, confirmation, silence
+from portal.accounts import approval, code, confirmation
 from portal.accounts.access import AccessLevel
 from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
@@ -17,7 +17,7 @@ from portal.desk import decision, standard_text, undo
 from portal.desk.bulk import Bulk, Deed
 from portal.desk.decision import Decision
 from portal.errors import StepRefused, why_not
-from portal.mail import messages, outbox
+from portal.mail import messages, outbox, silence
 from portal.mail.mail import Mail
 
 

@@ -9,8 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, Text, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
-from portal import audit, clock, notifications
-from portal.accounts import canonical
+from portal import audit, canonical, clock, notifications
 from portal.accounts.permissions import Permission
 from portal.accounts.roles import staff_with
 from portal.accounts.user import Status, User

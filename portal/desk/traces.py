@@ -15,8 +15,8 @@ from disposable_email_domains import blocklist
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, delete, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
-from portal import settings
-from portal.accounts import canonical, mistyped, search
+from portal import canonical, settings
+from portal.accounts import mistyped, search
 from portal.database import Model, db, folded
 from portal.fingerprints import fingerprint
 

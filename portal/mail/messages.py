@@ -84,6 +84,7 @@ def welcome(user: User, level: AccessLevel | None = None) -> Message:
         user,
         "welcome",
         username=unlinked(user.username or ""),
+        is_applicant=False,  # not any more, though the letter may be written before
         level=level.name if level else "",
         link=links.absolute("security.login"),
     )
@@ -137,8 +138,10 @@ def reinstated(user: User) -> Message:
     return _to(user, "reinstated", link=links.absolute("security.login"))
 
 
-def erased(*, to: str, full_name: str, language: str, time_zone: str = "") -> Message:
-    """Tell somebody that their account and what was known of them is gone."""
+def erased(
+    *, to: str, full_name: str, language: str, time_zone: str = "", is_applicant: bool = False
+) -> Message:
+    """Tell somebody that their account, or their request for one, and what was known is gone."""
     return write(
         "erased",
         to=to,
@@ -146,6 +149,7 @@ def erased(*, to: str, full_name: str, language: str, time_zone: str = "") -> Me
         language=language,
         time_zone=time_zone,
         when=clock.now(),
+        is_applicant=is_applicant,
     )
 
 
@@ -219,19 +223,24 @@ def to_nobody(like: str) -> Message:
     return _LIKE[like](nobody)
 
 
+NOBODYS_ADDRESS = "nobody@portal.invalid"
+"""The address of a mail that nobody gets."""
+
+
 @dataclass(frozen=True)
 class _Nobody:
     """What a mail needs to know of a person, made up."""
 
     language: str
     id: None = None
-    email: str = "nobody@portal.invalid"
-    email_canonical: str = "nobody@portal.invalid"
+    email: str = NOBODYS_ADDRESS
+    email_canonical: str = NOBODYS_ADDRESS
     username: str = "nobody"
     full_name: str = "Nobody"
     time_zone: str = ""
     fs_uniquifier: str = "0" * 32
     password: str = "0" * 97  # as long as a hash
+    approved_at: None = None
 
 
 _LIKE: dict[str, Callable[[User], Message]] = {
@@ -270,6 +279,8 @@ def _to_applicant(user: User, kind: str, **context: Any) -> Message:
 
 
 def _to(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
+    """A mail about somebody's account, or about their request as long as it is no more."""
+    context.setdefault("is_applicant", user.approved_at is None)
     return write(
         kind,
         to=to or user.email or "",

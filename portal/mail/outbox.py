@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from blinker import Namespace
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, event, inspect, or_, select, update
+from sqlalchemy import ColumnElement, event, func, inspect, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper, Session, object_session
 
@@ -17,7 +17,7 @@ from portal import audit, clock, settings
 from portal.audit import Action
 from portal.database import db
 from portal.errors import StepRefused
-from portal.mail import budget, messages
+from portal.mail import budget, messages, silence
 from portal.mail.mail import Mail, MailState
 from portal.mail.message import Message
 from portal.mail.sealing import Letter, seal
@@ -32,6 +32,10 @@ mail_posted = Namespace().signal("mail-posted")
 Receivers must not touch the session: it is between two transactions."""
 
 
+# What is written of a mail to an address that wants none, besides that it is dropped.
+_SILENCED = {"body": None, "last_error": Trouble.SILENCED.value}
+
+
 def post(message: Message | Mail, *, hold: timedelta = timedelta(0)) -> Mail:
     """Put a finished message into the outbox, in the caller's transaction.
 
@@ -39,6 +43,8 @@ def post(message: Message | Mail, *, hold: timedelta = timedelta(0)) -> Mail:
     its kind today gets none: the mail is held back, dropped at once, where staff see it (see
     `budget`). Whoever posts many seals them before the transaction begins (`sealed`): that takes
     its time. They are counted, and never held back: staff stand behind them.
+    Where the owner of the address wants no mail, the row says so from the flush on, and nothing
+    leaves.
     """
     mail = message if isinstance(message, Mail) else sealed(message)
     mail.posted_at = clock.now()
@@ -77,11 +83,13 @@ def take_back(mail_ids: Collection[int]) -> set[int]:
     """Drop those of these mails that no worker has taken up yet. Returns which they were.
 
     One conditional UPDATE, so that of a worker and somebody who changed their mind one wins.
+    What a silenced address was never going to get counts as taken back.
     """
+    never_left = Mail.dropped_at.is_not(None) & (Mail.last_error == Trouble.SILENCED.value)
     taken = (
         update(Mail)
-        .where(Mail.id.in_(mail_ids), Mail.stands(MailState.WAITING))
-        .values(dropped_at=clock.now(), body=None)
+        .where(Mail.id.in_(mail_ids), or_(Mail.stands(MailState.WAITING), never_left))
+        .values(dropped_at=func.coalesce(Mail.dropped_at, clock.now()), body=None)
         .returning(Mail.id)
         .execution_options(synchronize_session="fetch")
     )
@@ -120,10 +128,13 @@ def retry(mail: Mail, *, by: User) -> None:
 
     Raises:
         StepRefused: it was delivered or dropped, its link has expired, or its text is gone; it
-            is held so that its cause can be undone; it was held back.
+            is held so that its cause can be undone; it was held back; the owner of the address
+            wants no mail.
     """
     if mail.delivered_at:
         raise StepRefused(_l("This mail was delivered."))
+    if mail.recipient and silence.stopped({mail.id: (mail.recipient, mail.user_id)}):
+        raise StepRefused(Trouble.SILENCED.label)
     if mail.is_held_back:
         raise StepRefused(_l("This address got enough mail of this kind today."))
     if mail.dropped_at or (mail.expires_at and mail.expires_at <= clock.now()):
@@ -180,6 +191,28 @@ def drop(which: ColumnElement[bool] | None = None) -> int:
     return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
+def fall_silent(fingerprint: str) -> None:
+    """Drop what waits for an address that was silenced just now, known by its fingerprint."""
+    waits = db.session.execute(
+        select(Mail.id, Mail.recipient, Mail.user_id).where(
+            Mail.is_open(), Mail.recipient.is_not(None)
+        )
+    ).all()
+    theirs = {
+        row.id: (row.recipient, row.user_id)
+        for row in waits
+        if silence.fingerprint(row.recipient) == fingerprint
+    }
+    if theirs:
+        which = Mail.id.in_(silence.stopped(theirs)) & Mail.is_open()
+        db.session.execute(
+            update(Mail)
+            .where(which)
+            .values(_SILENCED | {"dropped_at": clock.now(), "lease_until": None})
+            .execution_options(synchronize_session="fetch")
+        )
+
+
 def waiting() -> list[Mail]:
     """What is not delivered yet, the longest due first."""
     return list(
@@ -206,6 +239,30 @@ def _new_message_id() -> str:
     host = settings.current().public_host
     domain = f"[IPv6:{host}]" if ":" in host else host
     return f"<{secrets.token_hex(16)}@{domain}>"
+
+
+@event.listens_for(db.session, "before_flush")
+def _keep_silent(session: Session, _context: object, _instances: object) -> None:
+    """Every new mail passes here, whoever posts it; for all of one flush it is one question.
+
+    Decoys ask it too, so that an address which wants no mail costs as much as any other.
+    """
+    news = {
+        number: mail
+        for number, mail in enumerate(session.new)
+        if isinstance(mail, Mail) and not mail.is_event
+    }
+    if not news:
+        return
+    letters = {
+        number: (mail.recipient or messages.NOBODYS_ADDRESS, mail.user_id)
+        for number, mail in news.items()
+    }
+    for number in silence.stopped(letters):
+        mail = news[number]
+        mail.dropped_at = mail.posted_at
+        for name, value in _SILENCED.items():
+            setattr(mail, name, value)
 
 
 @event.listens_for(Mail, "after_insert")

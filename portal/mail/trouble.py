@@ -26,6 +26,7 @@ class Trouble(StrEnum):
     HOOK_REFUSED = "hook_refused"
     HELD_BACK = "held_back"
     UNREADABLE = "unreadable"
+    SILENCED = "silenced"
     UNEXPECTED = "unexpected"
 
     @property
@@ -50,6 +51,7 @@ _LABELS = {
     Trouble.HOOK_REFUSED: _l("The program that listens refuses this event."),
     Trouble.HELD_BACK: _l("Held back: this address got enough mail of this kind within a day."),
     Trouble.UNREADABLE: _l("The mail was encrypted with another key."),
+    Trouble.SILENCED: _l("Not sent: the owner of this address said “this was not me”."),
     Trouble.UNEXPECTED: _l("An unexpected error; the log of the worker says more."),
 }
 

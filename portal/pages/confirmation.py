@@ -12,8 +12,8 @@ from sqlalchemy import select
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
-from portal import links
-from portal.accounts import canonical, code, confirmation, denial, registration
+from portal import canonical, links
+from portal.accounts import code, confirmation, denial, registration
 from portal.accounts.denial import DenialState
 from portal.accounts.passwords import Personal
 from portal.accounts.user import Status, User

@@ -18,8 +18,8 @@ from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from werkzeug.exceptions import TooManyRequests
 
-from portal import links, settings
-from portal.accounts import canonical, credentials
+from portal import canonical, links, settings
+from portal.accounts import credentials
 from portal.security import counters, known_devices, sign_in
 from portal.security.delays import Delay
 from portal.security.sessions import REGISTERED_HERE

@@ -4,7 +4,8 @@ import unicodedata
 
 import pytest
 
-from portal.accounts import addresses, canonical, usernames
+from portal import canonical
+from portal.accounts import addresses, usernames
 from portal.errors import StepRefused
 
 

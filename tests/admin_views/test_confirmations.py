@@ -9,11 +9,12 @@ import pytest
 import time_machine
 
 from portal import clock, links
-from portal.accounts import denial, silence
+from portal.accounts import confirmation, denial
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.database import db, transaction
-from portal.mail import lease, outbox
+from portal.desk import question
+from portal.mail import lease, outbox, silence
 from portal.mail.mail import Mail
 from tests.admin_views.panel import entries, fail, words
 from tests.pages.letters import link_in_last_mail
@@ -154,16 +155,56 @@ def test_a_manager_lifts_a_silence_by_typing_the_address(manager, signed_in):
         silence.silence("ada@example.org", "confirmation")
     staff = signed_in(manager)
 
-    wrong = staff.submit("/admin/mail/silence", email="eve@example.org")
-    answer = staff.submit("/admin/mail/silence", email="ADA@example.org")
+    wrong = staff.submit("/admin/mail/silence", email="eve@example.org", reason="A guess")
+    hasty = staff.submit("/admin/mail/silence", email="ada@example.org")
+    answer = staff.submit("/admin/mail/silence", email="ADA@example.org", reason="She called")
 
     assert wrong.status_code == 400
     assert "Nobody silenced this address" in words(wrong)
+    assert hasty.status_code == 400
+    assert "Say how you know that the owner asks for it" in words(hasty)
     assert answer.headers["Location"] == "/admin/mail/"
     assert not silence.is_silenced("ada@example.org")
     (entry,) = entries(Action.SILENCE_LIFTED)
-    assert (entry.by_id, entry.about_id, entry.details) == (manager.id, None, {})
+    assert (entry.by_id, entry.about_id) == (manager.id, None)
+    assert entry.details == {"reason": "She called"}
 
 
 def test_a_reviewer_lifts_no_silence(reviewer, signed_in):
     assert signed_in(reviewer).get("/admin/mail/silence").status_code == 403
+
+
+def test_the_pages_of_whom_no_mail_reaches_say_so_and_why(ada, reviewer, manager, signed_in):
+    """By hand first, "not me" then: each door to this person, and each mail that did not go."""
+    with transaction():
+        confirmation.confirm_by_hand(ada, by=reviewer, reason="They called")
+    deny(ada)
+    with transaction():
+        question.ask(now(ada), by=reviewer, question="Who are you?")
+
+    colleague, staff = signed_in(reviewer), signed_in(manager)
+    account = words(colleague.get(page_of(ada)))
+    review = words(colleague.get(f"/admin/registrations/{ada.id}"))
+
+    for page in (account, review):
+        assert "No mail goes to this address" in page
+        assert "Not sent: the owner of this address said “this was not me”." in page
+        assert "a manager can let the address be mailed again" in page
+    lift = staff.get(f"/admin/mail/silence?account={ada.id}").get_data(as_text=True)
+    assert 'value="ada@example.org"' in lift
+    staff.submit("/admin/mail/silence", email="ada@example.org", reason="She called")
+    assert "No mail goes" not in words(staff.get(page_of(ada)))
+
+
+def test_staff_are_told_before_they_confirm_by_hand_whom_no_mail_reaches(ada, reviewer, signed_in):
+    page = f"/admin/accounts/{ada.id}/confirmation"
+    before = words(signed_in(reviewer).get(page))
+    with transaction():
+        silence.silence("ada@example.org", "confirmation")
+
+    after = words(signed_in(reviewer).get(page))
+
+    assert "No mail goes" not in before
+    assert "A mail asks the owner" in before
+    assert "No mail goes to this address" in after
+    assert "A mail asks the owner" not in after

@@ -14,7 +14,7 @@ from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal import clock
-from portal.accounts import code, roles, silence
+from portal.accounts import code, roles
 from portal.accounts.approval import approve, reject, reopen
 from portal.accounts.code import Purpose
 from portal.accounts.suspension import suspend
@@ -25,7 +25,7 @@ from portal.desk import bulk, bulk_asking, bulk_round, decision, gathering
 from portal.desk.bulk import Bulk, BulkItem, Deed
 from portal.desk.undo import undo
 from portal.errors import StepRefused
-from portal.mail import lease, outbox
+from portal.mail import lease, outbox, silence
 from portal.mail.mail import Mail
 from portal.mail.sealing import unseal
 from tests import plans

@@ -18,6 +18,7 @@ import time_machine
 from flask import Flask
 
 from portal import i18n
+from portal.accounts import approval
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.desk import notice
@@ -26,6 +27,7 @@ from portal.mail import messages, staff_messages
 from portal.mail.message import Message
 from portal.mail.writing import SUBJECT_LENGTH, WORD_JOINER, _one_line, is_greetable
 from tests.i18n.catalogues import compile_into
+from tests.people import level
 
 # A portal with a name and a public address of its own, and a mail server.
 pytestmark = pytest.mark.settings(
@@ -48,6 +50,14 @@ BESIDES = {
     **dict.fromkeys(messages.CONFIRMATIONS, 3),
     **dict.fromkeys(notice.LETTERS, 1),
 }
+TO_APPLICANTS = (
+    *messages.CONFIRMATIONS,
+    *messages.QUESTIONS,
+    messages.STATUS_CODE,
+    "confirmed_by_hand",
+    "waiting",
+    "rejected",
+)
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 USUAL = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
 
@@ -57,7 +67,11 @@ _TOKEN = re.compile(r"(/confirm/(?!code)|/reset/|/change-email/|/status/|[?&]dra
 
 def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
     """How each mail is made, by its name."""
-    stranger = {"full_name": user.full_name, "language": language, "time_zone": user.time_zone}
+    stranger: dict[str, Any] = {
+        "full_name": user.full_name,
+        "language": language,
+        "time_zone": user.time_zone,
+    }
     reason = "The address of your school is missing.\nAsk again with it."
     return {
         "confirmation": lambda: messages.confirmation(user, "123456"),
@@ -121,9 +135,9 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def ada(app: Flask, a_user: Callable[..., User], language: str) -> Iterator[User]:
-    """Ada at noon, in Berlin, with everything that a mail could mention."""
-    user = a_user(username="ada", full_name="Ada Lovelace", language=language, approved="standard")
+def applicant(app: Flask, a_user: Callable[..., User], language: str) -> Iterator[User]:
+    """Ada at noon, in Berlin, as long as her request waits."""
+    user = a_user(username="ada", full_name="Ada Lovelace", language=language, confirmed=True)
     with transaction():
         db.session.get_one(User, user.id).time_zone = "Europe/Berlin"
     with time_machine.travel(NOON, tick=False):
@@ -131,9 +145,20 @@ def ada(app: Flask, a_user: Callable[..., User], language: str) -> Iterator[User
 
 
 @pytest.fixture
-def written(ada: User, language: str) -> dict[str, Message]:
-    """Every mail to Ada, by its name."""
-    return {name: write() for name, write in every_mail(ada, language).items()}
+def ada(applicant: User) -> User:
+    """Ada once she has an account, with everything that a mail could mention."""
+    with transaction():
+        approval.approve(applicant, by=None, level=level("standard"))
+    return applicant
+
+
+@pytest.fixture
+def written(applicant: User, language: str, request: pytest.FixtureRequest) -> dict[str, Message]:
+    """Every mail to Ada, by its name; what only applicants get, as long as she is one."""
+    letters = every_mail(applicant, language)
+    before = {name: letters[name]() for name in TO_APPLICANTS}
+    request.getfixturevalue("ada")
+    return {name: write() for name, write in letters.items()} | before
 
 
 @pytest.mark.parametrize("language", LANGUAGES, indirect=True)
@@ -184,6 +209,22 @@ def test_a_letter_asks_for_one_thing_by_a_button_and_by_a_plain_link(
             assert len(besides) == BESIDES.get(name, 0), name
             assert f"\n{button}\n" in message.text, name
         assert f"\n{HOME}\n" in message.text
+
+
+def test_whoever_waits_is_not_told_that_they_have_an_account(applicant: User) -> None:
+    never = (*notice.LETTERS, "access_changed", "suspended", "reinstated", "welcome")
+    letters = {
+        name: write() for name, write in every_mail(applicant, "en").items() if name not in never
+    }
+    letters["erased"] = messages.erased(
+        to="ada@example.org", full_name="Ada", language="en", is_applicant=True
+    )
+
+    for name, message in letters.items():
+        ending = message.text.partition("-- \n")[2]
+        assert "was asked for with this address" in ending or "was entered" in ending, name
+        assert "was asked for with this address" in message.html or "was entered" in message.html
+    assert "Your request for an account at Lighthouse was erased" in letters["erased"].text
 
 
 def test_the_letter_fetches_nothing_and_is_legible_in_the_dark(

@@ -8,11 +8,10 @@ import time_machine
 from sqlalchemy import select
 
 from portal import clock, links
-from portal.accounts import silence
 from portal.accounts.approval import reject
 from portal.accounts.user import Status, User
 from portal.database import db, transaction
-from portal.mail import outbox
+from portal.mail import outbox, silence
 from portal.mail.mail import Mail
 from portal.mail.sealing import unseal
 from tests.crowd import together

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from portal.accounts import silence
 from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
 from portal.desk.traces import RequestTrace, Trace
+from portal.mail import silence
 from tests.pages import filled_in
 from tests.pages.letters import kinds_to, link_in_last_mail, texts_to
 from tests.pages.test_withdrawal import actions_about

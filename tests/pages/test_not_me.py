@@ -7,14 +7,14 @@ import time_machine
 from sqlalchemy import select
 
 from portal import clock
-from portal.accounts import erasure, silence
+from portal.accounts import erasure
 from portal.accounts.confirmation import confirm_by_hand, resend_confirmation
-from portal.accounts.silence import SilencedAddress
 from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
 from portal.errors import StepRefused
-from portal.mail import outbox
+from portal.mail import outbox, silence
+from portal.mail.silence import SilencedAddress
 from portal.notifications import Kind, Notification
 from tests.crowd import together
 from tests.pages import filled_in
@@ -232,7 +232,7 @@ def test_mails_of_a_confirmed_account_go_on(browser, a_user):
 def test_once_staff_lifted_the_silence_the_address_can_register(browser, manager):
     with transaction():
         silence.silence(ADDRESS, "confirmation")
-        silence.lift("Ada@Example.org", by=manager)
+        silence.lift("Ada@Example.org", by=manager, reason="She called")
 
     register(browser)
 

@@ -11,12 +11,13 @@ import time_machine
 from sqlalchemy import select
 
 from portal import clock
-from portal.accounts import proof, silence
+from portal.accounts import proof
 from portal.accounts.code import MailedCode
 from portal.accounts.user import Status, User
 from portal.audit import Action, AuditEntry
 from portal.database import db, transaction
 from portal.desk.memory import Fingerprint
+from portal.mail import silence
 from portal.mail.mail import Mail
 from portal.notifications import Notification
 from tests.conftest import a_browser

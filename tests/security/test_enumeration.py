@@ -14,9 +14,9 @@ import pytest
 import time_machine
 from sqlalchemy import event, func, select
 
-from portal.accounts import silence
 from portal.accounts.erasure import erase
 from portal.database import db, transaction
+from portal.mail import silence
 from portal.mail.mail import Mail
 from tests.pages import filled_in
 from tests.people import PASSWORD
