@@ -109,7 +109,7 @@ class Notes(StaffView):
             abort(404)
         text, refused = written.text, why_not(_must_be_ours, written)
         if form.validate_on_submit() and ask_for(
-            lambda: note.remove(current(Note, note_id), by=me()),
+            lambda: _remove(user_id, note_id),
             done=_("The note is removed."),
             form=form,
         ):
@@ -133,6 +133,11 @@ class Notes(StaffView):
 
     def _account(self, user_id: int) -> str:
         return way_back(url_for("accounts.account", user_id=user_id))
+
+
+def _remove(user_id: int, note_id: int) -> None:
+    current(User, user_id)  # first: every other step locks the account before what hangs on it
+    note.remove(current(Note, note_id), by=me())
 
 
 def _must_be_ours(written: Note) -> None:

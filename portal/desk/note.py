@@ -14,7 +14,7 @@ from portal.accounts.permissions import Permission
 from portal.accounts.roles import staff_with
 from portal.accounts.user import Status, User
 from portal.audit import Action
-from portal.database import Model, UtcDateTime, db
+from portal.database import Model, UtcDateTime, db, locked
 from portal.errors import StepRefused
 from portal.notifications import Kind
 from portal.paging import PER_PAGE, Keyset, Page
@@ -82,12 +82,18 @@ def is_readable(user: User, *, by: User) -> bool:
 def remove(note: Note, *, by: User) -> None:
     """Take one's own note back; whom it alone mentioned is not bothered any more.
 
+    The account is locked first, as by every other step, so that of two changes at the same
+    moment each counts in the version that reviewers decide from.
+
     Raises:
-        StepRefused: a colleague wrote it.
+        StepRefused: a colleague wrote it, or it was removed at the same moment.
     """
     must_be_removable(note, by=by)
 
-    user, before = db.session.get_one(User, note.user_id), mentions(note.text)
+    user = locked(User, note.user_id)
+    if user is None or locked(Note, note.id) is None:
+        raise StepRefused(_l("Somebody removed this meanwhile."))
+    before = mentions(note.text)
     review = user.review  # before the notes: their query leaves out what hangs on people
     db.session.delete(note)
     db.session.flush()

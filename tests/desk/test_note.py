@@ -17,6 +17,7 @@ from portal.mail import outbox
 from portal.notifications import Kind
 from portal.paging import PER_PAGE
 from tests.admin_views.panel import entries
+from tests.crowd import together
 
 pytestmark = pytest.mark.both_databases(everyday="sqlite")
 
@@ -182,3 +183,25 @@ def test_nobody_decides_before_they_have_read_a_colleagues_new_note(a_user, peop
 
     with pytest.raises(AlreadyDecided, match="Note written"):
         review.must_be_as_seen(db.session.get_one(User, ada.id), seen)
+
+
+def test_of_notes_removed_at_the_same_moment_each_counts_in_what_reviewers_decide_from(
+    a_user, reviewer, app
+):
+    ada = a_user(confirmed=True)
+    notes = [write(ada, reviewer, f"Note {number}").id for number in range(6)]
+    db.session.expire_all()
+    before = db.session.get_one(User, ada.id).review.version
+
+    def remove(note_id):
+        def deed():
+            with app.app_context(), transaction():
+                by = db.session.get_one(User, reviewer.id)
+                note.remove(db.session.get_one(Note, note_id), by=by)
+
+        return deed
+
+    together([remove(note_id) for note_id in notes])
+
+    db.session.expire_all()
+    assert db.session.get_one(User, ada.id).review.version == before + len(notes)
