@@ -42,7 +42,7 @@ def undo(user: User, *, by: User | None, taken_back: Collection[int] | None = No
         if decision.mail_id not in taken_back:
             raise StepRefused(_too_late(decision))
 
-    events.take_back(Event.DECIDED, user)
+    events.take_back(Event.DECIDED, user, since=decision.at)
     decision.undone_at = clock.now()
     read_anew(user, "decisions")
     if decision.verdict == Verdict.APPROVED:

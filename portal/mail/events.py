@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +87,18 @@ def post(
     outbox.post(row, hold=hold)
 
 
-def take_back(event: Event, user: User) -> None:
-    """Do not tell of this after all, where nobody was told yet."""
+def take_back(event: Event, user: User, *, since: datetime) -> None:
+    """Do not tell of this after all, where nobody was told yet.
+
+    Only of what happened from `since` on: an earlier one that still waits, because nobody
+    listens at present, did happen.
+    """
     if settings.current().webhook.url and not _is_silent.get():
         outbox.drop(
-            (Mail.user_id == user.id) & (Mail.kind == event.value) & Mail.stands(MailState.WAITING)
+            (Mail.user_id == user.id)
+            & (Mail.kind == event.value)
+            & (Mail.posted_at >= since)
+            & Mail.stands(MailState.WAITING)
         )
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from portal import clock
-from portal.accounts.approval import approve, reject
+from portal.accounts.approval import approve, reject, reopen
 from portal.accounts.erasure import erase
 from portal.accounts.user import User
 from portal.database import db, locked, transaction
@@ -156,6 +157,24 @@ def test_a_decision_that_is_undone_is_not_told(hook, a_user, reviewer):
     deliver(MINUTE)
 
     assert [kind for kind, _user in types(hook)] == ["registration.ready", "registration.ready"]
+
+
+def test_undoing_leaves_what_was_decided_before_though_nobody_was_told_of_it_yet(
+    hook, a_user, reviewer
+):
+    ada = a_user(rejected=True)
+    with time_machine.travel(clock.now() + timedelta(minutes=5)):
+        with transaction():
+            reopen(locked(User, ada.id), by=reviewer)
+        with transaction():
+            approve(locked(User, ada.id), by=reviewer, level=level("standard"))
+        with transaction():
+            undo.undo(locked(User, ada.id), by=reviewer)
+
+        deliver(MINUTE)
+
+    verdicts = [told.event["data"].get("verdict") for told in hook.told]
+    assert [verdict for verdict in verdicts if verdict] == ["rejected"]
 
 
 def test_what_is_done_to_many_is_told_once(hook, a_user, reviewer):
