@@ -226,3 +226,15 @@ def test_nobody_hurries_the_letters_of_a_bulk_that_runs(people, reviewer, manage
 
     with pytest.raises(StepRefused, match="wait until all is done"), transaction():
         outbox.retry(db.session.get_one(Mail, letter.id), by=db.session.merge(manager))
+
+
+def test_whoever_was_erased_meanwhile_is_not_among_what_can_be_undone(a_user, reviewer):
+    ada, eve = a_user(confirmed=True), a_user(confirmed=True)
+    decide(ada, reviewer, rejected=True)
+    decide(eve, reviewer, rejected=True)
+    with transaction():
+        erase(locked(User, ada.id), by=None)
+
+    found = decision.undoable(by=db.session.get_one(User, reviewer.id))
+
+    assert [each.user_id for each in found] == [eve.id]
