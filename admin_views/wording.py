@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal import i18n
 from portal.accounts.user import User
-from portal.audit import Action, AuditEntry
+from portal.audit import Action, AuditEntry, Way
 from portal.desk.bulk import Deed
 from portal.desk.decision import Verdict
 from portal.mail import trouble
@@ -120,6 +120,8 @@ def _value(key: str, value: Any) -> str:
         return str(_LABELS.get(value, value))
     if key == "verdict":
         return str(Verdict(value).label)
+    if key == "how":
+        return str(Way(value).label) if value in set(Way) else str(value)
     if key == "deed":
         return str(Deed(value).label)
     if key == "kind":
@@ -152,6 +154,7 @@ _LABELS = {
     "languages": _l("Languages"),
     "verdict": _l("Decision"),
     "deed": _l("Step"),
+    "how": _l("How"),
     "people": _l("People"),
     "bulk": _l("Number of the step on many"),
     "number": _l("Number"),

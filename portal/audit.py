@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,28 @@ from portal.database import Model, UtcDateTime, db
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
+
+
+class Way(StrEnum):
+    """How somebody showed who they are when they changed something of their own."""
+
+    SIGNED_IN = "signed_in"
+    LINK = "link"
+    PASSWORD = "password"
+    CODE = "code"
+
+    @property
+    def label(self) -> Any:
+        """The words for it that staff read."""
+        return _WAYS[self]
+
+
+_WAYS = {
+    Way.SIGNED_IN: _l("signed in"),
+    Way.LINK: _l("by the link of a mail"),
+    Way.PASSWORD: _l("with the password"),
+    Way.CODE: _l("with the code of a mail"),
+}
 
 
 class Action(StrEnum):
@@ -31,6 +54,7 @@ class Action(StrEnum):
     ANSWERED = "account.answered"
     QUESTION_CLOSED = "account.question_closed"
     WITHDRAWN = "account.withdrawn"
+    CODE_MAILED = "account.code_mailed"
     CONFIRMED_BY_HAND = "account.confirmed_by_hand"
     NOT_ME = "account.not_me"
     ADDRESS_CORRECTED = "account.address_corrected"
@@ -82,6 +106,7 @@ _LABELS = {
     Action.ANSWERED: _l("Answered the question"),
     Action.QUESTION_CLOSED: _l("Question closed without an answer"),
     Action.WITHDRAWN: _l("Registration withdrawn"),
+    Action.CODE_MAILED: _l("Code asked for, to withdraw or to move"),
     Action.CONFIRMED_BY_HAND: _l("Address confirmed by hand"),
     Action.NOT_ME: _l("The owner of the address said: this was not me"),
     Action.ADDRESS_CORRECTED: _l("Address corrected before confirmation"),
@@ -145,13 +170,23 @@ class AuditEntry(Model):
 
 
 def record(
-    action: Action, *, about: User | None = None, by: User | None = None, **details: Any
+    action: Action,
+    *,
+    about: User | None = None,
+    by: User | None = None,
+    how: Sequence[Way] = (),
+    **details: Any,
 ) -> AuditEntry:
     """Add a line to the trail, in the caller's transaction.
+
+    `how` says by which way somebody came who changed something of their own: a link that was
+    mailed may have been forwarded, so that it says less than a sign-in.
 
     `details` are small JSON values: names of levels, reasons, before and after. Never an
     address, a password or a token: the trail outlives the account.
     """
+    if how:
+        details["how"] = [way.value for way in how]
     entry = AuditEntry(at=clock.now(), action=action.value, about=about, by=by, details=details)
     db.session.add(entry)
     return entry

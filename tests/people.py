@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 
+import time_machine
 from sqlalchemy import select
 
+from portal import clock
 from portal.accounts import access, staff_invitation
 from portal.accounts.access import AccessLevel
 from portal.accounts.approval import approve, reject
@@ -50,8 +53,24 @@ class People:
         approved: str | bool = False,
         rejected: str | bool = False,
         suspended: bool = False,
+        for_an_hour: bool = False,
     ) -> User:
-        """An account as far along its life as asked for; `approved` may name a level."""
+        """An account as far along its life as asked for; `approved` may name a level.
+
+        `for_an_hour`: whatever was decided can no longer be undone, and so may be known.
+        """
+        if for_an_hour:
+            with time_machine.travel(clock.now() - timedelta(hours=1)):
+                return self.user(
+                    username=username,
+                    email=email,
+                    full_name=full_name,
+                    language=language,
+                    reason=reason,
+                    communication=communication,
+                    approved=approved,
+                    rejected=rejected,
+                )
         number = next(self._numbers)
         username = username or f"person{number}"
         with transaction():

@@ -75,7 +75,7 @@ def world_of(people: People, language: str) -> World:
     pending = people.user(confirmed=True, reason=REASON, full_name=NAME)
     approved = people.user(approved="guest", full_name=NAME)
     unconfirmed = people.user(full_name=NAME)
-    rejected = people.user(confirmed=True, rejected=REJECTION, full_name=NAME)
+    rejected = people.user(rejected=REJECTION, full_name=NAME, for_an_hour=True)
     suspended = people.user(suspended=True, full_name=NAME)
     asked, answered = (people.user(confirmed=True, full_name=NAME) for _ in range(2))
     reviewer, administrator = people.staff("reviewer"), people.staff("administrator")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
@@ -9,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from portal import audit, clock, notifications
 from portal.accounts import authority, session
 from portal.accounts.user import Status, User
-from portal.audit import Action
+from portal.audit import Action, Way
 from portal.database import db
 from portal.desk import decision, memory, question, review, traces
 from portal.desk.decision import Decision, Verdict
@@ -159,7 +160,7 @@ def must_be_reopenable(user: User, *, by: User | None) -> None:
     authority.must_outrank(by, user)
 
 
-def edit_reason(user: User, *, reason: str) -> None:
+def edit_reason(user: User, *, reason: str, how: Sequence[Way] = ()) -> None:
     """Let the applicant say better why they ask, while it is undecided.
 
     Raises:
@@ -171,10 +172,10 @@ def edit_reason(user: User, *, reason: str) -> None:
     user.reason = reason
     traces.follow_words(user)
     review.of(user).change()
-    audit.record(Action.REASON_EDITED, about=user, by=user)
+    audit.record(Action.REASON_EDITED, about=user, by=user, how=how)
 
 
-def edit_wish(user: User, *, level: AccessLevel | None) -> None:
+def edit_wish(user: User, *, level: AccessLevel | None, how: Sequence[Way] = ()) -> None:
     """Let the applicant say how far they would like to get, or that they leave it to the staff.
 
     Raises:
@@ -192,12 +193,14 @@ def edit_wish(user: User, *, level: AccessLevel | None) -> None:
         Action.WISH_EDITED,
         about=user,
         by=user,
+        how=how,
         before=before and before.name,
         after=level and level.name,
     )
 
 
 def _must_be_undecided(user: User) -> None:
+    decision.must_not_be_kept_back(user)
     if user.status is not Status.PENDING:
         raise StepRefused(_l("Your registration is decided. This can no longer be edited."))
 

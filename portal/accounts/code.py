@@ -34,6 +34,7 @@ class Purpose(StrEnum):
 
     CONFIRMATION = "confirmation"
     STATUS = "status"
+    OWN_STATUS = "own_status"  # the same, asked for by somebody who is signed in
 
 
 class MailedCode(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -11,7 +11,7 @@ from portal import audit, clock, notifications, settings
 from portal.accounts import authority, code
 from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
-from portal.audit import Action
+from portal.audit import Action, Way
 from portal.desk import review, waits
 from portal.errors import StepRefused
 from portal.mail import messages, outbox, silence
@@ -19,7 +19,13 @@ from portal.mail.mail import Mail
 from portal.notifications import Kind
 
 
-def note_confirmed(user: User, *, by: User | None = None, password_hash: str | None = None) -> None:
+def note_confirmed(
+    user: User,
+    *,
+    by: User | None = None,
+    password_hash: str | None = None,
+    how: Sequence[Way] = (),
+) -> None:
     """Note that the person reads mail at their address, and put them before the staff.
 
     `password_hash` replaces the password typed at registration: the link may have been
@@ -44,7 +50,7 @@ def note_confirmed(user: User, *, by: User | None = None, password_hash: str | N
         # No session to end: nobody could sign in so far. And the link can still say "used".
         user.password = password_hash
     user.confirmed_at = clock.now()
-    audit.record(Action.CONFIRMED, about=user, by=by or user)
+    audit.record(Action.CONFIRMED, about=user, by=by or user, how=how)
     _put_before_staff(user)
     outbox.post(messages.waiting(user, waits.usual_wait()))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal import audit, canonical
 from portal.accounts import usernames
 from portal.accounts.user import Status, User
-from portal.audit import Action
+from portal.audit import Action, Way
 from portal.database import db
 from portal.desk import review, traces
 from portal.errors import StepRefused
@@ -53,7 +55,7 @@ def reset_password(user: User, *, password_hash: str) -> None:
     outbox.post(messages.password_changed(user))
 
 
-def ask_for_address_change(user: User, *, email: str) -> None:
+def ask_for_address_change(user: User, *, email: str, how: Sequence[Way] = ()) -> None:
     """Mail a link to the new address and a notice to the old one.
 
     An address that somebody else has gets no link; whose it is learns that nothing of theirs
@@ -75,7 +77,7 @@ def ask_for_address_change(user: User, *, email: str) -> None:
         outbox.post(messages.already_registered(owner))
     else:
         outbox.post_nothing()
-    audit.record(Action.ADDRESS_CHANGE_ASKED, about=user, by=user)
+    audit.record(Action.ADDRESS_CHANGE_ASKED, about=user, by=user, how=how)
     outbox.post(messages.address_change_asked(user, email))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from flask_babel import lazy_gettext as _l
@@ -11,7 +12,7 @@ from portal import audit, clock, notifications, settings
 from portal.accounts import authority
 from portal.accounts.code import MailedCode
 from portal.accounts.user import Status, User
-from portal.audit import Action
+from portal.audit import Action, Way
 from portal.database import db
 from portal.desk import forgetting, memory
 from portal.desk.memory import Past
@@ -20,7 +21,7 @@ from portal.mail import messages, outbox
 from portal.notifications import Kind
 
 
-def erase(user: User, *, by: User | None, tell: bool = True) -> None:
+def erase(user: User, *, by: User | None, tell: bool = True, how: Sequence[Way] = ()) -> None:
     """Remove what the portal knows of a person. Names in the trail become "erased account".
 
     Erasing again changes nothing. The address and the username are free afterwards.
@@ -45,7 +46,7 @@ def erase(user: User, *, by: User | None, tell: bool = True) -> None:
         )
     if _is_worth_remembering(user, by=by):
         memory.remember(user, Past.ERASED)
-    audit.record(Action.ERASED, about=user, by=by)
+    audit.record(Action.ERASED, about=user, by=by, how=how)
     for kind in Kind:
         notifications.settle(user, kind, by=by)
     user.erased_at = clock.now()

@@ -11,8 +11,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relationship
 
 from portal import clock, settings
+from portal.accounts.user import Status
 from portal.database import Model, UtcDateTime, db, read_anew
 from portal.desk import review
+from portal.errors import StepRefused
 from portal.mail import events, outbox
 from portal.mail.events import Event
 from portal.mail.mail import Mail
@@ -130,6 +132,37 @@ def last(user: User) -> Decision | None:
     return next(iter(user.decisions), None)
 
 
+def status_shown(user: User) -> Status:
+    """Where an account stands as far as its owner may read it.
+
+    As long as a decision can be undone its mail waits, and so does their page: else undoing
+    would take back what they have read.
+    """
+    if not is_kept_back(user):
+        return user.status
+    return Status.UNCONFIRMED if user.confirmed_at is None else Status.PENDING
+
+
+def is_kept_back(user: User) -> bool:
+    """Whether something is decided about this person that they are not to know yet."""
+    if user.status not in (Status.APPROVED, Status.REJECTED):
+        return False
+    stands = last(user)
+    return stands is not None and stands.undoable_until > clock.now()
+
+
+def must_not_be_kept_back(user: User) -> None:
+    """Refuse what could only be answered by telling the decision.
+
+    Raises:
+        StepRefused: something is decided, and can still be undone.
+    """
+    if is_kept_back(user):
+        raise StepRefused(
+            _l("Our staff are at your registration at this moment. Try again in a few minutes.")
+        )
+
+
 def take_letter_back(user: User) -> None:
     """Let nobody read of a decision that holds no longer, where its letter still waits.
 
@@ -159,6 +192,7 @@ def decisions_of(user: User, *, most: int = 20) -> list[Decision]:
 def undoable(*, by: User, most: int = 20) -> list[Decision]:
     """What this member of staff decided and can still undo, the newest first, each with whom.
 
+    Whoever was erased meanwhile is left out: about them nothing can be undone.
     What was decided about many at once is undone as one: see `portal.desk.bulk`.
     """
     return list(
@@ -170,6 +204,7 @@ def undoable(*, by: User, most: int = 20) -> list[Decision]:
                 Decision.bulk_id.is_(None),
                 Decision.at > clock.now() - timedelta(seconds=settings.current().desk.undo_seconds),
                 Decision.undoable_until > clock.now(),
+                Decision.user.has(erased_at=None),
             )
             .options(joinedload(Decision.user).options(raiseload("*")))
             .order_by(Decision.at.desc(), Decision.id.desc())

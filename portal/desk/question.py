@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relatio
 from portal import audit, clock, notifications
 from portal.accounts import authority
 from portal.accounts.user import Status
-from portal.audit import Action
+from portal.audit import Action, Way
 from portal.database import Model, UtcDateTime, db, read_anew
-from portal.desk import review
+from portal.desk import decision, review
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 from portal.notifications import TO_DECIDE, Kind
@@ -103,7 +104,7 @@ def must_be_askable(user: User, *, by: User | None) -> None:
     authority.must_outrank(by, user)
 
 
-def answer(user: User, *, text: str) -> Question:
+def answer(user: User, *, text: str, how: Sequence[Way] = ()) -> Question:
     """Take the applicant's answer, and put the registration back before the staff.
 
     An answer that comes late counts as well, as long as nothing is decided. The same answer
@@ -115,6 +116,7 @@ def answer(user: User, *, text: str) -> Question:
     asked = latest(user)
     if asked is not None and asked.answered_at is not None and asked.answer == text.strip():
         return asked
+    decision.must_not_be_kept_back(user)
     if asked is None or asked.answered_at is not None or user.status is not Status.PENDING:
         raise StepRefused(_l("There is no question to answer. Look at your status page."))
     if not text.strip():
@@ -125,7 +127,7 @@ def answer(user: User, *, text: str) -> Question:
     read_anew(user, "open_questions")
     review.of(user).hand_to_staff()
     review.of(user).change()
-    audit.record(Action.ANSWERED, about=user, by=user)
+    audit.record(Action.ANSWERED, about=user, by=user, how=how)
     for kind in (Kind.ANSWER, Kind.UNANSWERED):
         notifications.settle(user, kind, by=None)
     notifications.raise_for(user, Kind.ANSWER)

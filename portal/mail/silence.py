@@ -25,6 +25,9 @@ from portal.fingerprints import LENGTH
 if TYPE_CHECKING:
     from portal.accounts.user import User
 
+# Nothing that a session still holds back says who is silenced.
+_AS_IT_IS = {"autoflush": False}
+
 # What shows that whoever has the account reads mail at its address.
 _PROOFS = (Action.CONFIRMED.value, Action.ADDRESS_CHANGED.value)
 
@@ -69,7 +72,7 @@ def is_silenced(address: str) -> bool:
 def is_fingerprint_silenced(found: str) -> bool:
     """The same where nothing but the fingerprint is known."""
     known = select(SilencedAddress.fingerprint).where(SilencedAddress.fingerprint == found)
-    return db.session.scalar(known) is not None
+    return db.session.scalar(known, execution_options=_AS_IT_IS) is not None
 
 
 def silenced_among(addresses: Iterable[str]) -> set[str]:
@@ -78,7 +81,7 @@ def silenced_among(addresses: Iterable[str]) -> set[str]:
     known = select(SilencedAddress.fingerprint).where(
         SilencedAddress.fingerprint.in_(set(fingerprints_of.values()))
     )
-    found = set(db.session.scalars(known))
+    found = set(db.session.scalars(known, execution_options=_AS_IT_IS))
     return {address for address, theirs in fingerprints_of.items() if theirs in found}
 
 

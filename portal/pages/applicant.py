@@ -18,7 +18,9 @@ from flask_login import current_user
 
 from portal import links
 from portal.accounts.user import Status, User
+from portal.audit import Way
 from portal.database import locked
+from portal.desk import decision
 from portal.errors import StepRefused
 from portal.links import LinkState, Reading
 from portal.pages import pages
@@ -40,6 +42,21 @@ class Applicant:
     def came_by_link(self) -> bool:
         """Whether nothing but a link says who they are."""
         return bool(self.token)
+
+    @property
+    def way(self) -> Way:
+        """How they came here."""
+        return Way.LINK if self.came_by_link else Way.SIGNED_IN
+
+    @property
+    def status(self) -> Status:
+        """Where the registration stands as far as they may read it.
+
+        An approval opens the portal at once: whoever is signed in is not told otherwise.
+        """
+        if self.user.status is Status.APPROVED and not self.came_by_link:
+            return Status.APPROVED
+        return decision.status_shown(self.user)
 
     def url(self, page: str) -> str:
         """The address of another of their pages, which they reach in the same way."""
@@ -116,4 +133,4 @@ def _state(reading: Reading) -> str:
         return "foreign"
     if reading.state is LinkState.EXPIRED:
         return "expired"
-    return "approved" if user.status is Status.APPROVED else "ready"
+    return "approved" if decision.status_shown(user) is Status.APPROVED else "ready"

@@ -17,6 +17,7 @@ from portal.accounts import code, confirmation, denial, registration
 from portal.accounts.denial import DenialState
 from portal.accounts.passwords import Personal
 from portal.accounts.user import Status, User
+from portal.audit import Way
 from portal.database import db, locked, transaction
 from portal.errors import StepRefused
 from portal.links import LinkState, Reading
@@ -218,7 +219,7 @@ def _confirm_once(
         return False
     if correct is not None:
         correct(user)
-    confirmation.note_confirmed(user, password_hash=password_hash)
+    confirmation.note_confirmed(user, password_hash=password_hash, how=[Way.LINK])
     opening.mark_used(ticket)
     return True
 
@@ -235,7 +236,7 @@ def _enter_code(email: str, typed: str) -> str | None:
     opening.mark_newest_used(user.id, messages.CONFIRMATIONS)
     if _must_choose_a_password(user) or current_user.is_authenticated:
         return url_for("pages.confirm", token=links.confirmation(user).rpartition("/")[2])
-    confirmation.note_confirmed(user)
+    confirmation.note_confirmed(user, how=[Way.CODE])
     _forget_in_session()
     return url_for("pages.confirmed")
 

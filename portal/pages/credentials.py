@@ -15,6 +15,7 @@ from portal.accounts import credentials, usernames
 from portal.accounts.passwords import Personal
 from portal.accounts.session import PASSWORD
 from portal.accounts.user import Status, User
+from portal.audit import Way
 from portal.database import locked, transaction
 from portal.errors import StepRefused
 from portal.links import LinkState
@@ -160,7 +161,9 @@ def change_email() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with transaction():
-                credentials.ask_for_address_change(me_locked(), email=form.email.data or "")
+                credentials.ask_for_address_change(
+                    me_locked(), email=form.email.data or "", how=[Way.SIGNED_IN]
+                )
         except StepRefused as refused:
             form.refuse(refused)
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
 
 from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
@@ -12,6 +13,7 @@ from wtforms import PasswordField, StringField
 
 from portal.accounts import code, proof
 from portal.accounts.user import User
+from portal.audit import Way
 from portal.database import transaction
 from portal.errors import StepRefused
 from portal.pages.applicant import Applicant, applicants_page
@@ -20,6 +22,13 @@ from portal.security.passwords import is_password_of
 
 # Where a code may be asked for, and so where it leads back to.
 ASKING = ("withdrawal", "new_address")
+
+
+class Step(Protocol):
+    """A step that an applicant takes on themselves. It is told how they proved who they are."""
+
+    def __call__(self, user: User, *, how: Sequence[Way]) -> None:
+        """Take it."""
 
 
 class ProofForm(PortalForm):
@@ -35,20 +44,20 @@ class ProofForm(PortalForm):
         render_kw={"inputmode": "numeric", "maxlength": code.LONGEST_TYPED},
     )
 
-    def take(self, step: Callable[[User], None], *, of: Applicant) -> bool:
+    def take(self, step: Step, *, of: Applicant) -> bool:
         """Take a step of this applicant's if the form proves them. Why not stands in the form."""
         typed, password = self.code.data or "", self.current_password.data or ""
         if not typed and not password:
             self._refuse("current_password", _l("Enter your password, or a code from a mail."))
             return False
         # Hashed before the transaction, which would else keep others waiting.
-        is_proven = bool(password) and is_password_of(of.user, password)
+        is_proven = knows_password = bool(password) and is_password_of(of.user, password)
         try:
             with transaction():
                 user = of.locked()
-                is_proven = is_proven or (bool(typed) and proof.is_right_code(user, typed))
+                is_proven = is_proven or (bool(typed) and proof.is_right_code(user, typed, of.way))
                 if is_proven:
-                    step(user)
+                    step(user, how=[of.way, Way.PASSWORD if knows_password else Way.CODE])
         except StepRefused as refused:
             self.refuse(refused)
             return False
@@ -70,7 +79,7 @@ def proof_code(applicant: Applicant) -> ResponseReturnValue:
     back = request.form.get("next", "")
     try:
         with transaction():
-            proof.mail_code(applicant.locked())
+            proof.mail_code(applicant.locked(), asked=applicant.way)
     except StepRefused as refused:
         flash(str(refused), "error")
     else:

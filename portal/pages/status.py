@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from wtforms.validators import InputRequired, Length
 from portal.accounts import approval
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import Status, User
+from portal.audit import Way
 from portal.database import db, transaction
 from portal.desk import question, waits
 from portal.errors import StepRefused
@@ -45,12 +47,13 @@ class ReasonForm(FormWithWish):
         said = {"reason": user.reason, "wished_level": wished and wished.id}
         return cls(wished, data=said, **fields)
 
-    def take(self, user: User) -> None:
+    def take(self, user: User, *, how: Sequence[Way]) -> None:
         """Take what it says, in the caller's transaction."""
-        approval.edit_reason(user, reason=self.reason.data or "")
+        approval.edit_reason(user, reason=self.reason.data or "", how=how)
         if "wished_level" in self:
             wished = self.wished_level_id
-            approval.edit_wish(user, level=db.session.get(AccessLevel, wished) if wished else None)
+            level = db.session.get(AccessLevel, wished) if wished else None
+            approval.edit_wish(user, level=level, how=how)
 
 
 class AnswerForm(PortalForm):
@@ -74,7 +77,7 @@ def status(applicant: Applicant) -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with transaction():
-                form.take(applicant.locked())
+                form.take(applicant.locked(), how=[applicant.way])
         except StepRefused as refused:
             form.refuse(refused)
         else:
@@ -91,7 +94,7 @@ def answer(applicant: Applicant) -> ResponseReturnValue:
         try:
             with transaction():
                 user = applicant.locked()
-                question.answer(user, text=form.answer.data or "")
+                question.answer(user, text=form.answer.data or "", how=[applicant.way])
                 opening.mark_newest_used(user.id, messages.QUESTIONS)
         except StepRefused as refused:
             form.refuse(refused)
@@ -105,16 +108,18 @@ def _page(
     applicant: Applicant, reason_form: ReasonForm, answer_form: AnswerForm
 ) -> ResponseReturnValue:
     user = applicant.user
-    usual = waits.usual_wait() if user.status is Status.PENDING else None
+    status = applicant.status
+    usual = waits.usual_wait() if status is Status.PENDING else None
     waits_long = bool(usual and user.review and user.review.has_waited > usual.p90)
     asked = question.questions_of(user)
-    is_open = bool(asked) and user.status is Status.PENDING and asked[0].answered_at is None
+    is_open = bool(asked) and status is Status.PENDING and asked[0].answered_at is None
     page = render_template(
         "pages/status.html",
         applicant=applicant,
         by_link=applicant.came_by_link,
         user=user,
-        steps=milestones(user),
+        status=status,
+        steps=milestones(user, status),
         form=answer_form if answer_form.errors else reason_form,
         reason_form=reason_form,
         answer_form=answer_form,
@@ -126,10 +131,10 @@ def _page(
     return page, 400 if reason_form.errors or answer_form.errors else 200
 
 
-def milestones(user: User) -> list[Milestone]:
-    """The three steps of a registration, and how far this one got."""
-    rejected = user.status is Status.REJECTED
-    decided = user.rejected_at if rejected else user.approved_at
+def milestones(user: User, status: Status) -> list[Milestone]:
+    """The three steps of a registration, and how far this one got as far as it may be known."""
+    rejected, approved = status is Status.REJECTED, status is Status.APPROVED
+    decided = user.rejected_at if rejected else user.approved_at if approved else None
     confirmed = "done" if user.confirmed_at else "current"
     waiting = "done" if decided else ("current" if user.confirmed_at else "todo")
     return [
@@ -148,5 +153,5 @@ def milestones(user: User) -> list[Milestone]:
             decided,
             "stopped" if rejected else waiting,
         ),
-        Milestone("access", _l("You get access"), None, "done" if user.approved_at else "todo"),
+        Milestone("access", _l("You get access"), None, "done" if approved else "todo"),
     ]

@@ -30,7 +30,7 @@ def withdrawal(applicant: Applicant) -> ResponseReturnValue:
         "pages/withdrawal.html",
         applicant=applicant,
         by_link=applicant.came_by_link,
-        status=applicant.user.status,
+        status=applicant.status,
         form=form,
     )
     return page, 400 if form.errors else 200

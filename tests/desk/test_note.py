@@ -191,12 +191,13 @@ def test_of_notes_removed_at_the_same_moment_each_counts_in_what_reviewers_decid
     ada = a_user(confirmed=True)
     notes = [write(ada, reviewer, f"Note {number}").id for number in range(6)]
     db.session.expire_all()
-    before = db.session.get_one(User, ada.id).review.version
+    ada_id, reviewer_id = ada.id, reviewer.id
+    before = db.session.get_one(User, ada_id).review.version
 
     def remove(note_id):
         def deed():
             with app.app_context(), transaction():
-                by = db.session.get_one(User, reviewer.id)
+                by = db.session.get_one(User, reviewer_id)
                 note.remove(db.session.get_one(Note, note_id), by=by)
 
         return deed
@@ -204,4 +205,4 @@ def test_of_notes_removed_at_the_same_moment_each_counts_in_what_reviewers_decid
     together([remove(note_id) for note_id in notes])
 
     db.session.expire_all()
-    assert db.session.get_one(User, ada.id).review.version == before + len(notes)
+    assert db.session.get_one(User, ada_id).review.version == before + len(notes)

@@ -113,7 +113,7 @@ def test_the_link_takes_an_answer_and_a_better_reason(browser, a_user, reviewer)
 
 def test_whoever_has_the_link_keeps_its_owner_out_of_nothing(browser, new_browser, a_user):
     """Also when they have long been approved: mails stay with whom they were forwarded to."""
-    ada = a_user(approved=True)
+    ada = a_user(approved=True, for_an_hour=True)
     link, stranger = link_of(ada), new_browser()
     data = {"csrf_token": stranger.token("/register"), "code": "000000"}
     tries = [stranger.post(f"{link}/withdrawal", data=data).status_code for _ in range(11)]
@@ -200,7 +200,7 @@ def test_it_outlives_a_decision_that_was_undone(browser, a_user, reviewer):
 
 
 def test_the_link_of_who_was_approved_leads_to_the_sign_in(browser, a_user):
-    ada = a_user(approved=True, full_name="Ada Lovelace", reason="I teach.")
+    ada = a_user(approved=True, full_name="Ada Lovelace", reason="I teach.", for_an_hour=True)
 
     page = browser.get(link_of(ada))
 
@@ -213,7 +213,7 @@ def test_the_link_of_who_was_approved_leads_to_the_sign_in(browser, a_user):
 
 
 def test_the_rejected_read_why_for_a_month(browser, a_user):
-    ada = a_user(rejected="We know no Ada <b>here</b>")
+    ada = a_user(rejected="We know no Ada <b>here</b>", for_an_hour=True)
     link = link_of(ada)
 
     soon = browser.get(link)

@@ -167,6 +167,47 @@ def test_a_fresh_code_takes_a_moment_and_there_are_so_many_a_day(browser, ada, p
     assert len(codes) == proof.MOST_A_DAY + 1
 
 
+def test_whoever_has_a_forwarded_link_keeps_no_owner_from_withdrawing(
+    browser, new_browser, ada, page
+):
+    """Not by asking for all the codes there are, nor by guessing at the owner's."""
+    stranger, link, moment = new_browser(), page.rpartition("/")[0], clock.now()
+    for number in range(proof.MOST_A_DAY):
+        with time_machine.travel(moment + timedelta(minutes=11 * number), tick=False):
+            ask_for_code(stranger, page)
+    with time_machine.travel(moment + timedelta(hours=2), tick=False):
+        assert "enough codes for today" in flashed(stranger, link)
+        browser.sign_in(person(ada))
+        code = ask_for_code(browser, "/status/withdrawal")
+        assert {
+            stranger.submit(page, code=each).status_code for each in [code] + [wrong(code)] * 6
+        } <= {400, 429}
+
+        answer = browser.submit("/status/withdrawal", code=code)
+
+    assert (answer.status_code, answer.location) == (303, "/goodbye")
+    assert now(ada).status is Status.ERASED
+
+
+def test_the_trail_tells_by_which_way_a_change_came(browser, new_browser, ada, page):
+    link, signed_in = page.rpartition("/")[0], new_browser()
+    signed_in.sign_in(person(ada))
+
+    browser.submit(link, reason="By link")
+    signed_in.submit("/status", reason="Signed in")
+    browser.submit(page, code=ask_for_code(browser, page))
+
+    found = select(AuditEntry).where(AuditEntry.about_id == ada.id).order_by(AuditEntry.id)
+    told = [(entry.action, entry.details.get("how")) for entry in db.session.scalars(found)]
+    assert told[-5:] == [
+        (Action.REASON_EDITED, ["link"]),
+        (Action.REASON_EDITED, ["signed_in"]),
+        (Action.CODE_MAILED, ["link"]),
+        (Action.WITHDRAWN, ["link", "code"]),
+        (Action.ERASED, ["link", "code"]),
+    ]
+
+
 def flashed(browser, link: str) -> str:
     browser.submit(f"{link}/withdrawal", to=f"{link}/code")
     return browser.get(link).text
@@ -224,7 +265,7 @@ def test_the_unconfirmed_withdraw_and_no_mail_follows(browser, a_user):
 
 
 def test_the_rejected_erase_what_is_known_of_them_and_the_rejection_is_remembered(browser, a_user):
-    ada = a_user(email=ADA, rejected="No room")
+    ada = a_user(email=ADA, rejected="No room", for_an_hour=True)
     page = link_of(ada) + "/withdrawal"
     assert "Erase your data" in browser.get(page).text
 
