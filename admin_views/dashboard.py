@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin_views.base import StaffView, may_open
 from portal import heartbeat, notifications, settings
-from portal.accounts import directory
+from portal.accounts import directory, intake
 from portal.accounts.user import Status
 from portal.desk import queue, waiting
 from portal.desk.waiting import Waiting
@@ -45,6 +45,7 @@ class Dashboard(StaffView):
             overdue_hours=waiting.overdue_hours(),
             overdue_after=timedelta(hours=waiting.overdue_hours()),
             mentions=notifications.unseen(me(), NEWEST),
+            closure=intake.standing_closure(),
             waiting_since=queue.waiting_since(),
             news=notifications.unsettled(NEWEST),
             Kind=Kind,

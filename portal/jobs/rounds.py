@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from portal.accounts import code, erasure, session
+from portal.accounts import code, erasure, intake, session
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
@@ -40,6 +40,12 @@ def tell() -> None:
     _for_each(notice.due(), notice.tell)
 
 
+def look_at_intake() -> None:
+    """Note that registration closed, or that it is open again."""
+    with transaction():
+        intake.look()
+
+
 def remind() -> None:
     """Bring questions to mind that nobody answered, and close those that nobody will."""
     _for_each(unanswered.due(most=ATTENDED_AT_ONCE), unanswered.attend)
@@ -53,6 +59,7 @@ def purge() -> None:
     with transaction():
         code.purge()
         budget.purge()
+        intake.purge()
         bulk_asking.purge()
     erased = ERASED_AT_ONCE
     while erased == ERASED_AT_ONCE and not stopping.is_set():
@@ -80,6 +87,7 @@ ROUNDS: list[tuple[Callable[[], None], timedelta]] = [
     (sweep, SWEEP_EVERY),
     (carry_on, SWEEP_EVERY),
     (tell, timedelta(minutes=1)),
+    (look_at_intake, timedelta(minutes=1)),
     (remind, timedelta(minutes=5)),
     (purge, timedelta(hours=1)),
 ]

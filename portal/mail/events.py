@@ -38,6 +38,7 @@ class Event(StrEnum):
     DECIDED = "registration.decided"
     NOT_ME = "registration.denied"
     BULK_FINISHED = "bulk.finished"
+    INTAKE_CLOSED = "registration.closed"
 
     @property
     def label(self) -> Any:
@@ -52,6 +53,7 @@ _LABELS = {
     Event.DECIDED: _l("A registration was decided"),
     Event.NOT_ME: _l("Somebody says that they did not register"),
     Event.BULK_FINISHED: _l("A step on many people is finished"),
+    Event.INTAKE_CLOSED: _l("Registration closed because there were too many"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from datetime import timedelta
 
@@ -15,7 +16,8 @@ from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired
 
 from portal import clock, links, settings
-from portal.accounts import mistyped, registration
+from portal.accounts import intake, mistyped, registration
+from portal.accounts.intake import Closed, RegistrationClosed
 from portal.accounts.passwords import Personal
 from portal.accounts.registration import Application
 from portal.accounts.user import Communication, User
@@ -81,23 +83,35 @@ def register() -> ResponseReturnValue:
     """Ask for an account. The answer is the same whoever is known already."""
     if current_user.is_authenticated:
         return redirect(url_for("pages.home"))
+    closed = intake.closed()
+    if closed is not None and request.method != "POST":
+        page = render_template("pages/registration_closed.html", closed=closed)
+        return page, 503, _again(closed)
     draft = links.read_registration_draft(request.args.get("draft", ""))
     form = RegistrationForm(data=draft)
-    if form.validate_on_submit():
+    if closed is None and form.validate_on_submit():
         application = _application(form)
-        user = committed(lambda: registration.register(application))
-        session[MAILED_TO] = application.email
-        session[REGISTERED_HERE] = _mark(user)
-        return redirect(url_for("pages.registered"), 303)
+        try:
+            user = committed(lambda: _register(application))
+        except RegistrationClosed as refused:  # meanwhile
+            closed = refused.closed
+        else:
+            session[MAILED_TO] = application.email
+            session[REGISTERED_HERE] = _mark(user)
+            return redirect(url_for("pages.registered"), 303)
     form.begin()
-    return render_template(
+    page = render_template(
         "pages/register.html",
         form=form,
+        closed=closed,
         rules=password_rules(),
         terms_url=url_for("pages.terms"),
         username_was_taken=bool(draft),
         meant=mistyped.meant(form.email.data or ""),
-    ), 400 if form.errors else 200
+    )
+    if closed is not None:
+        return page, 503, _again(closed)
+    return page, 400 if form.errors else 200
 
 
 @pages.get("/register/sent")
@@ -122,6 +136,18 @@ def registered() -> ResponseReturnValue:
 def terms() -> ResponseReturnValue:
     """The terms of use, with their version."""
     return render_template("pages/terms.html", version=settings.current().site.terms_version)
+
+
+def _register(application: Application) -> User | None:
+    intake.must_be_open()
+    user = registration.register(application)
+    intake.note()
+    return user
+
+
+def _again(closed: Closed) -> dict[str, str]:
+    """When to come back, as programs read it: too many is no state that lasts (RFC 9110)."""
+    return {"Retry-After": str(math.ceil(closed.again_in.total_seconds()))}
 
 
 def _seal() -> TimestampSigner:

@@ -89,6 +89,8 @@ class Registration:
     code_tries: int = whole(5, 1, 20)
     resend_pause_seconds: int = whole(60, 0, 86400)
     erase_unconfirmed_after_hours: int = whole(72, 1, 8760)
+    most_waiting: int = whole(1000, 0, 10_000_000)
+    most_an_hour: int = whole(500, 0, 10_000_000)
 
 
 @dataclass(frozen=True, kw_only=True)
