@@ -21,7 +21,6 @@ NO_WAIT = pytest.mark.settings(**ONE, PORTAL_PASSWORDS_HASH_WAIT_SECONDS="0")
 FORMS = {
     "/verify": {"password": PASSWORD},
     "/change": {"current_password": PASSWORD, **filled_in.new_password("Quiet-harbour 77")},
-    "/change-username": {"username": "countess", "current_password": PASSWORD},
 }
 
 
