@@ -37,6 +37,9 @@ MANY_AT_ONCE = 11 * DAY + 2 * HOUR  # before now: when a batch of registrations 
 IN_BULK = "approved in bulk"
 IN_BETWEEN = "approved meanwhile"  # by a colleague, while the worker came to the others
 
+# With what everybody in the story signs in.
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
 _LEVELS = {
     "guest": "What everybody may open who works with us.",
     "standard": "What most people need for their work.",
@@ -267,7 +270,8 @@ class Story:
     def _sign_in(self, person: Person, address: str) -> None:
         """Sign somebody in as the sign-in page does once the password was right."""
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+        browser = {"REMOTE_ADDR": address, "HTTP_USER_AGENT": AGENT}
+        with app.test_request_context(environ_base=browser):
             login_user(self._user(person), remember=False, authn_via=["password"])
             g.pop("_login_user", None)
 

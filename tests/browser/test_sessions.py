@@ -31,7 +31,7 @@ def test_one_browser_signs_the_other_out_and_stays_in(
     desk.press("Sign out every other device")
 
     expect(rows).to_have_count(1)
-    expect(desk.page.get_by_role("alert")).to_contain_text("Every other device is signed out.")
+    expect(desk.page.locator(".flashes")).to_contain_text("Every other device is signed out.")
     phone.open("/account")
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Sign in")
     assert desk.complaints == phone.complaints == []

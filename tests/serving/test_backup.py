@@ -15,8 +15,10 @@ import pytest
 from flask import Flask
 
 from portal import links, revisions, settings
+from portal.accounts import session
+from portal.accounts.session import UserSession
 from portal.accounts.user import User
-from portal.database import db
+from portal.database import db, transaction
 from portal.mail import outbox
 from portal.mail.mail import Mail
 from portal.serving import backup, folder, restore
@@ -51,6 +53,8 @@ def test_a_restored_database_holds_what_it_held_and_mails_nobody_again(
 ) -> None:
     ada = a_user(full_name="Ada Łovelace", email="ada@example.org", username="ada")
     identity = ada.fs_uniquifier
+    with transaction():
+        session.begin(ada)
     waited = len(outbox.waiting())
     assert waited
     file = backup.make(ours, tmp_path / "copies" / "portal.copy")
@@ -65,7 +69,8 @@ def test_a_restored_database_holds_what_it_held_and_mails_nobody_again(
         "ada@example.org",
         "ada",
     )
-    assert again.fs_uniquifier != identity, "somebody stays signed in"
+    assert db.session.scalars(db.select(UserSession)).all() == [], "somebody stays signed in"
+    assert again.fs_uniquifier != identity, "a mailed link still works"
     assert len(again.fs_uniquifier) == len(identity)
     assert done.mails_dropped == waited
     assert outbox.waiting() == []
