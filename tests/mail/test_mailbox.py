@@ -56,7 +56,7 @@ def test_letters_are_listed_newest_first_and_found_by_address(
 
 def test_long_lists_are_paged(browser: Browser, arrived: Callable[..., CapturedMail]) -> None:
     for number in range(26):
-        arrived(subject=f"Letter {number}.")
+        arrived(f"person{number}@example.org", subject=f"Letter {number}.")
 
     first = browser.get("/dev/mailbox").get_data(as_text=True)
     second = browser.get("/dev/mailbox?page=2").get_data(as_text=True)
