@@ -75,6 +75,12 @@ class Action(StrEnum):
     USERNAME_CHANGED = "account.username_changed"
     PREFERENCES_CHANGED = "account.preferences_changed"
     SESSIONS_ENDED = "account.sessions_ended"
+    FACTOR_ADDED = "account.factor_added"
+    FACTOR_REMOVED = "account.factor_removed"
+    FACTORS_RESET = "account.factors_reset"
+    FACTOR_GUESSED = "account.factor_guessed"
+    RECOVERY_CODES_MADE = "account.recovery_codes_made"
+    RECOVERY_CODE_USED = "account.recovery_code_used"
     STAFF_INVITED = "staff.invited"
     STAFF_JOINED = "staff.joined"
     ROLE_EDITED = "role.edited"
@@ -127,6 +133,12 @@ _LABELS = {
     Action.USERNAME_CHANGED: _l("Username changed"),
     Action.PREFERENCES_CHANGED: _l("Preferences changed"),
     Action.SESSIONS_ENDED: _l("Sessions ended"),
+    Action.FACTOR_ADDED: _l("Second factor added"),
+    Action.FACTOR_REMOVED: _l("Second factor removed"),
+    Action.FACTORS_RESET: _l("Second factor reset"),
+    Action.FACTOR_GUESSED: _l("Many wrong codes at the second step"),
+    Action.RECOVERY_CODES_MADE: _l("Recovery codes made"),
+    Action.RECOVERY_CODE_USED: _l("Recovery code used"),
     Action.STAFF_INVITED: _l("Staff invited"),
     Action.STAFF_JOINED: _l("Staff joined"),
     Action.ROLE_EDITED: _l("Role edited"),

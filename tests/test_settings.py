@@ -172,6 +172,7 @@ def test_a_value_of_the_wrong_kind_is_refused_with_what_is_expected(
         ({"PORTAL_BIND": "8000"}, ["bind (in PORTAL_BIND)", "host:port"]),
         ({"PORTAL_WEBHOOK_URL": "https://chat.example.org/"}, ["PORTAL_WEBHOOK_SECRET"]),
         ({"PORTAL_WEBHOOK_SECRET": "whsec_short"}, ["webhook_secret", "whsec_"]),
+        ({"PORTAL_SECOND_FACTOR_REQUIRED_OF": "stuff"}, ["second_factor.required_of", "staff"]),
         (
             {"PORTAL_WEBHOOK_URL": "http://chat.example.org/x", "PORTAL_WEBHOOK_SECRET": SECRET},
             ["webhook.url (in PORTAL_WEBHOOK_URL)", "https://"],

@@ -105,7 +105,7 @@ def check(user: User | None, purpose: str, typed: str) -> bool:
     same moment count one each and a right code works once. Nobody (None) costs the same work.
     Commit also where the answer is no: a refusal that rolls back gives the try back.
     """
-    hashed = _hash(user, purpose, _digits(typed))
+    hashed = _hash(user, purpose, digits(typed))
     account = user.id if user else _NOBODY
     taken = db.session.scalar(
         update(MailedCode)
@@ -133,15 +133,7 @@ def forget(user_id: int, purpose: str) -> None:
     )
 
 
-def purge() -> None:
-    """Throw away codes that have expired, in the caller's transaction."""
-    db.session.execute(
-        delete(MailedCode).where(MailedCode.expires_at <= clock.now()),
-        execution_options={"synchronize_session": False},
-    )
-
-
-def _digits(typed: str) -> str:
+def digits(typed: str) -> str:
     """The digits of what was typed, in any script, without the blanks and dashes between them."""
     signs = (
         str(unicodedata.decimal(sign, sign))
@@ -149,6 +141,14 @@ def _digits(typed: str) -> str:
         if not sign.isspace() and unicodedata.category(sign) not in ("Pd", "Cf")
     )
     return "".join(signs)
+
+
+def purge() -> None:
+    """Throw away codes that have expired, in the caller's transaction."""
+    db.session.execute(
+        delete(MailedCode).where(MailedCode.expires_at <= clock.now()),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _hash(user: User | None, purpose: str, code: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from portal import audit, clock, notifications, settings
 from portal.accounts import authority
 from portal.accounts.code import MailedCode
+from portal.accounts.factors import removal
 from portal.accounts.user import Status, User
 from portal.audit import Action, Way
 from portal.database import db
@@ -53,6 +54,7 @@ def erase(user: User, *, by: User | None, tell: bool = True, how: Sequence[Way] 
     user.roles = []
     user.end_sessions()
     forgetting.forget(user)
+    removal.forget(user)
     db.session.execute(delete(MailedCode).where(MailedCode.user_id == user.id))
     _forget(user)
 

@@ -220,6 +220,11 @@ class User(Model, UserMixin):
     current_login_ip: Mapped[str | None] = mapped_column(String(64))
     login_count: Mapped[int] = mapped_column(Integer, default=0)
 
+    # Since when signing in takes a second factor, and when the recovery codes for it were kept;
+    # see `portal.accounts.factors`.
+    second_factor_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recovery_codes_kept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
     # When this member of staff was last mailed that registrations wait (M10).
     reviewer_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -213,6 +213,42 @@ def username_changed(user: User, old: str) -> Message:
     )
 
 
+def factor_added(user: User, kind: str) -> Message:
+    """Tell somebody that there is a second factor now, or another one: an app or a passkey."""
+    return _about_factors(user, "factor_added", factor=kind)
+
+
+def factor_removed(user: User, kind: str, *, is_last: bool) -> Message:
+    """Tell somebody that a second factor was taken away, and whether the password is enough now."""
+    return _about_factors(user, "factor_removed", factor=kind, is_last=is_last)
+
+
+def factors_reset(user: User, reason: str) -> Message:
+    """Tell somebody that staff took every second factor of theirs away, and why."""
+    return _to(
+        user,
+        "factors_reset",
+        when=clock.now(),
+        reason=reason,
+        link=links.absolute("security.login"),
+    )
+
+
+def factor_guessed(user: User) -> Message:
+    """Tell somebody that who knows their password typed wrong codes, many in a row."""
+    return _to(user, "factor_guessed", when=clock.now(), link=links.absolute("pages.forgot"))
+
+
+def recovery_code_used(user: User, left: int, *, few: int) -> Message:
+    """Tell somebody that a recovery code was used, how many are left, and if those are few."""
+    return _about_factors(user, "recovery_code_used", left=left, are_few=left <= few)
+
+
+def recovery_codes_replaced(user: User) -> Message:
+    """Tell somebody that they have new recovery codes, and that the old ones are dead."""
+    return _about_factors(user, "recovery_codes_replaced")
+
+
 def to_nobody(like: str) -> Message:
     """Write a mail that nobody gets, for the work it takes (see `outbox.post_nothing`).
 
@@ -271,6 +307,12 @@ def _about_status(user: User, kind: str, **context: Any) -> Message:
     """A mail whose one action is a look at the status page."""
     ticket = links.new_ticket()
     return _to(user, kind, ticket=ticket, link=links.status(user, ticket=ticket), **context)
+
+
+def _about_factors(user: User, kind: str, **context: Any) -> Message:
+    """A mail whose one action is a look at the second factor."""
+    link = links.absolute("pages.second_factor")
+    return _to(user, kind, when=clock.now(), link=link, **context)
 
 
 def _to_applicant(user: User, kind: str, **context: Any) -> Message:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from portal.settings.errors import SettingsError, suggestion
 from portal.settings.shape import Settings, is_loopback
 
+_WHO_MAY_BE_REQUIRED = ("everyone", "staff", "reviewer", "manager", "administrator")
 _SHIPPED_LANGUAGES = ("en", "de", "es", "ar")
 
 
@@ -33,6 +34,7 @@ def check(settings: Settings) -> None:
     _check_webhook(settings)
     _check_breaches(settings)
     _check_sessions(settings)
+    _check_second_factor(settings)
 
 
 def _check_bind(settings: Settings) -> None:
@@ -256,6 +258,16 @@ def _check_address(settings: Settings, key: str, example: str, why_https: str) -
             f"{where(settings, key)} must begin with https://, {why_https}; "
             "http:// is for this machine only."
         )
+
+
+def _check_second_factor(settings: Settings) -> None:
+    for word in settings.second_factor.required_of:
+        if word not in _WHO_MAY_BE_REQUIRED:
+            # A misspelt role would be a door that stands open.
+            raise SettingsError(
+                f'{where(settings, "second_factor.required_of")}: nobody is called "{word}"; '
+                f"{suggestion(word, _WHO_MAY_BE_REQUIRED)}"
+            )
 
 
 def _is_webhook_secret(secret: str) -> bool:

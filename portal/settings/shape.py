@@ -154,6 +154,13 @@ class Sessions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondFactor:
+    """Who has to sign in with more than a password."""
+
+    required_of: tuple[str, ...] = ("staff",)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """How often something may be tried, per network address or per account."""
 
@@ -170,6 +177,7 @@ class Limits:
     report_address: str = limit("30 per minute")
     change_account: str = limit("10 per 10 minutes")
     mails_to_one_address: str = limit("10 per 30 minutes")
+    second_step_address: str = limit("20 per minute")
     enabled: bool = True
 
 
@@ -202,6 +210,7 @@ class Settings:
     webhook: Webhook = field(default_factory=Webhook)
     passwords: Passwords = field(default_factory=Passwords)
     sessions: Sessions = field(default_factory=Sessions)
+    second_factor: SecondFactor = field(default_factory=SecondFactor)
     limits: Limits = field(default_factory=Limits)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 

@@ -102,6 +102,12 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "address_change_asked": lambda: messages.address_change_asked(user, "ada@example.com"),
         "address_changed": lambda: messages.address_changed(user, "old@example.org"),
         "username_changed": lambda: messages.username_changed(user, "augusta"),
+        "factor_added": lambda: messages.factor_added(user, "app"),
+        "factor_removed": lambda: messages.factor_removed(user, "app", is_last=True),
+        "factors_reset": lambda: messages.factors_reset(user, reason),
+        "factor_guessed": lambda: messages.factor_guessed(user),
+        "recovery_code_used": lambda: messages.recovery_code_used(user, 2, few=3),
+        "recovery_codes_replaced": lambda: messages.recovery_codes_replaced(user),
         "registrations_waiting": lambda: staff_messages.registrations_waiting(
             user, 3, NOON - timedelta(hours=20), mentions=1
         ),
