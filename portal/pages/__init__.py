@@ -23,6 +23,8 @@ def init_app(app: Flask) -> None:
         new_address,
         proof,
         registration,
+        second_factor,
+        second_step,
         sessions,
         setup,
         shell,
@@ -33,7 +35,7 @@ def init_app(app: Flask) -> None:
     shell.init_app(app)
     errors.init_app(app)
     assert all((account, confirmation, correction, credentials, home, registration, setup))
-    assert all((status, new_address, proof, sessions, withdrawal))
+    assert all((status, new_address, proof, second_factor, second_step, sessions, withdrawal))
     app.register_blueprint(pages)
     app.register_blueprint(language.blueprint)
     app.register_blueprint(appearance.blueprint)

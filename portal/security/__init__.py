@@ -16,6 +16,7 @@ from portal.security import (
     breaches,
     config,
     gate,
+    half_sign_in,
     hashing,
     headers,
     isolation,
@@ -53,6 +54,7 @@ def init_app(app: Flask) -> None:
         password_util_cls=PortalPasswordUtil,
     )
     security.want_json(lambda _request: False)
+    security.two_factor_plugins = half_sign_in.SecondStep()
     # One purpose more for Flask-Security's signed links; see `links.status`.
     security.status_serializer = _get_serializer(app, "status")  # type: ignore[attr-defined]
     sessions.init_app(app)

@@ -13,6 +13,7 @@ from flask import Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from portal.accounts.factors import standing
 from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User
 from portal.security.redirects import local_target
@@ -28,11 +29,15 @@ class Rule:
     visitors: bool = False
     statuses: frozenset[Status] = frozenset()
     permission: Permission | None = None
+    # Also while the second factor that somebody needs is not set up whole.
+    before_factor: bool = False
 
 
 EVERYONE = Rule(visitors=True, statuses=SIGNED_IN)
 WAITING_TOO = Rule(statuses=SIGNED_IN)
+ANYONE_SIGNED_IN = Rule(statuses=SIGNED_IN, before_factor=True)
 PEOPLE = Rule(statuses=APPROVED)
+SETTING_UP = Rule(statuses=APPROVED, before_factor=True)
 REVIEWERS = Rule(statuses=APPROVED, permission=Permission.REVIEW)
 MANAGERS = Rule(statuses=APPROVED, permission=Permission.MANAGE)
 ADMINISTRATORS = Rule(statuses=APPROVED, permission=Permission.ADMINISTER)
@@ -49,8 +54,15 @@ RULES: dict[str, Rule] = {
     "mailbox.part": EVERYONE,
     "mailbox.source": EVERYONE,
     "security.login": EVERYONE,
-    "security.logout": WAITING_TOO,
-    "security.verify": PEOPLE,
+    "security.logout": ANYONE_SIGNED_IN,
+    "security.verify": SETTING_UP,
+    "pages.second_step": EVERYONE,
+    "pages.second_step_recovery": EVERYONE,
+    "pages.second_factor": SETTING_UP,
+    "pages.authenticator_app": SETTING_UP,
+    "pages.recovery_codes": SETTING_UP,
+    "pages.recovery_codes_kept": SETTING_UP,
+    "pages.app_removal": PEOPLE,
     "pages.home": PEOPLE,
     "pages.open_agent": PEOPLE,
     "pages.status": WAITING_TOO,
@@ -108,6 +120,7 @@ RULES |= {
     "accounts.suspension": MANAGERS,
     "accounts.reinstatement": MANAGERS,
     "accounts.erasure": MANAGERS,
+    "accounts.factors_reset": MANAGERS,
     "accounts.roles": ADMINISTRATORS,
 }
 
@@ -147,7 +160,16 @@ def _check_person(rule: Rule, user: User) -> ResponseReturnValue | None:
         abort(403)
     if rule.permission is not None and not user.may(rule.permission):
         abort(403)
+    if not rule.before_factor and standing.missing(user) is not None:
+        return _to_set_up()
     return None
+
+
+def _to_set_up() -> ResponseReturnValue:
+    """Nothing opens before the second factor that is required is there (ASVS 6.3.3)."""
+    if _for_a_part() or request.method not in ("GET", "HEAD"):
+        abort(403)
+    return redirect(url_for("pages.second_factor"))
 
 
 def _for_a_part() -> bool:

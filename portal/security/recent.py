@@ -28,6 +28,11 @@ ENDPOINTS = frozenset(
     {
         "pages.change_email",
         "pages.change_username",
+        "pages.second_factor",
+        "pages.authenticator_app",
+        "pages.app_removal",
+        "pages.recovery_codes",
+        "accounts.factors_reset",
         "accounts.access_level",
         "accounts.erasure",
         "accounts.roles",

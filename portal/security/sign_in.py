@@ -23,7 +23,7 @@ from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.database import db
-from portal.security import hashing, sessions
+from portal.security import half_sign_in, hashing, sessions
 from portal.security.forms import Translated
 from portal.security.proved import note_proved
 from portal.security.redirects import local_target
@@ -39,7 +39,7 @@ _WHY_CLOSED = {
 
 def sign_in() -> ResponseReturnValue:
     """Flask-Security's sign-in page; where it leads is ours to decide."""
-    answer = views.login()
+    answer: ResponseReturnValue = views.login()
     # It would write the sign-in down after the view, where a busy database is a bare 500.
     try:
         db.session.commit()
@@ -47,6 +47,8 @@ def sign_in() -> ResponseReturnValue:
         db.session.rollback()
         sessions.forget_the_person()  # nobody is in of whom it is not written down
         raise
+    if not current_user.is_authenticated and half_sign_in.who() is not None:
+        return answer  # to the second step, which leads on from there
     return _onward(answer)
 
 
@@ -64,12 +66,17 @@ def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:
     """Lead to the page that was wanted, or home. A `next` that leads elsewhere is not followed."""
     if isinstance(answer, Response) and answer.status_code == 302:
         wanted = local_target(request.form.get("next")) or local_target(request.args.get("next"))
-        if wanted and _leads_out(wanted):
-            way = iri_to_uri(wanted)  # a header holds no other letters
-            page = render_template("pages/onward.html", url=way, back=_page_of(way))
-            return page, {"Refresh": f"0; url={way}"}
-        answer.location = wanted or url_for("pages.home")
+        return onward(wanted)
     return answer
+
+
+def onward(wanted: str | None) -> ResponseReturnValue:
+    """Lead to a page of ours, or home, and from there out of the site if that is where it leads."""
+    if wanted and _leads_out(wanted):
+        way = iri_to_uri(wanted)  # a header holds no other letters
+        page = render_template("pages/onward.html", url=way, back=_page_of(way))
+        return page, {"Refresh": f"0; url={way}"}
+    return redirect(wanted or url_for("pages.home"))
 
 
 def _leads_out(path: str) -> bool:

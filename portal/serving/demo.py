@@ -34,6 +34,8 @@ _OWN = {
     "PORTAL_PASSWORDS_BREACH_CHECK_URL": "",
     "PORTAL_PUBLIC_URL": "",
     "PORTAL_SERVER_PROXY_HOPS": "0",
+    # Whoever tries it out looks at the desk first; anybody may set a second factor up.
+    "PORTAL_SECOND_FACTOR_REQUIRED_OF": "",
 }
 
 
@@ -49,6 +51,9 @@ def run(environ: Mapping[str, str], folder: Path | None) -> int:
             made = _fill(prepared.settings)
             step.note = f"{made.people} of them, {made.agents} agents and apps"
         prepared.notes.extend(made.lines())
+        prepared.notes.append(
+            ("Second step", "asked of nobody here; a portal of your own asks its staff for one")
+        )
         return start.serve(prepared)
 
 

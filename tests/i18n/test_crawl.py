@@ -227,6 +227,12 @@ def _letters(world: World) -> list[Any]:
         "address_change_asked": messages.address_change_asked(user, "zkq@example.org"),
         "address_changed": messages.address_changed(user, "zkq@example.org"),
         "username_changed": messages.username_changed(user, "zkq"),
+        "factor_added": messages.factor_added(user, "app"),
+        "factor_removed": messages.factor_removed(user, "app", is_last=True),
+        "factors_reset": messages.factors_reset(user, "Zkq rjk."),
+        "factor_guessed": messages.factor_guessed(user),
+        "recovery_code_used": messages.recovery_code_used(user, 2, few=3),
+        "recovery_codes_replaced": messages.recovery_codes_replaced(user),
         "registrations_waiting": staff_messages.registrations_waiting(user, 3, now, mentions=1),
         "registrations_overdue": staff_messages.registrations_overdue(
             user, 2, after=timedelta(hours=48), ready=3, since=now

@@ -1,0 +1,67 @@
+"""The second factor in a real browser: set up, and asked for at the next sign-in (M16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Window
+from tests.people import People
+from tests.phone import Phone
+
+NARROW = {"viewport": {"width": 320, "height": 640}}
+
+
+def is_fine(window: Window) -> None:
+    """Accessible, and no wider than the window."""
+    assert window.barriers() == [], window.page.url
+    assert window.overflow() <= 0, window.page.url
+
+
+@pytest.mark.settings(PORTAL_SECOND_FACTOR_REQUIRED_OF="staff")
+def test_staff_set_up_an_app_at_their_first_sign_in_and_use_it_at_the_next(
+    people: People, new_window: Callable[..., Window]
+) -> None:
+    people.staff("reviewer", username="rita")
+    window = new_window(**NARROW)
+    page: Any = window.page
+
+    window.sign_in_as("rita")
+    assert page.url.endswith("/second-factor")
+    is_fine(window)
+    page.get_by_role("link", name="Set up an authenticator app").click()
+    phone = Phone(page.locator(".secret code").inner_text().replace(" ", ""))
+    is_fine(window)
+    assert page.locator(".qr").bounding_box()["width"] > 150
+    page.get_by_label("Code from the app").fill(phone.shows())
+    window.press("Check the code and go on")
+    is_fine(window)
+    window.press("Show me recovery codes")
+    codes = page.locator(".recovery-codes code").all_inner_texts()
+    is_fine(window)
+    page.get_by_label("I have kept the codes in a safe place.").check()
+    window.press("Finish")
+    assert page.url.removeprefix(window.site) == "/"
+    window.open("/second-factor")
+    is_fine(window)
+
+    again = new_window()
+    again.sign_in_as("rita")
+    assert again.page.url.endswith("/second-step")
+    is_fine(again)
+    again.page.get_by_label("Code from the app").fill(phone.shows(later=1))
+    again.press("Sign in")
+    again.open("/admin/")
+    assert again.page.get_by_role("heading", level=1).is_visible()
+
+    lost = new_window(**NARROW)
+    lost.sign_in_as("rita")
+    lost.page.get_by_role("link", name="Use a recovery code instead").click()
+    is_fine(lost)
+    lost.page.get_by_label("Recovery code").fill(codes[3])
+    lost.press("Sign in")
+    lost.open("/second-factor")
+    assert "9 recovery codes are left" in lost.page.inner_text("main")
+    assert window.complaints == again.complaints == lost.complaints == []
