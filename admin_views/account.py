@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from wtforms import SelectField, SelectMultipleField
-from wtforms.validators import InputRequired
+from wtforms.validators import DataRequired, InputRequired
 
 from admin_views import timeline
 from admin_views.base import ID, chosen, may_open, way_back
@@ -19,6 +19,7 @@ from admin_views.notes import Notes, noted
 from portal import notifications
 from portal.accounts import access, approval, confirmation, erasure, roles, session, suspension
 from portal.accounts.access import AccessLevel
+from portal.accounts.factors import removal
 from portal.accounts.roles import Role
 from portal.accounts.user import UNDECIDED, User
 from portal.database import db
@@ -47,6 +48,16 @@ class SessionsForm(PortalForm):
         _l("Reason"),
         InputRequired(_l("Say why, for your colleagues.")),
         description=_l("Colleagues read it in the audit trail. The person does not."),
+    )
+
+
+class FactorsResetForm(PortalForm):
+    """Why somebody's second factor is taken away."""
+
+    reason = words_field(
+        _l("Reason"),
+        DataRequired(_l("Say why. The reason is kept in the audit trail.")),
+        description=_l("They read it in the mail that tells them."),
     )
 
 
@@ -152,6 +163,20 @@ class OneAccount(Confirmations, Notes):
             back=self._page_of(user_id),
         )
 
+    @expose(f"/{ID.format('user_id')}/second-factor-reset", methods=["GET", "POST"])
+    def factors_reset(self, user_id: int) -> ResponseReturnValue:
+        """Take every second factor of somebody away who lost it, with a reason."""
+        form = FactorsResetForm()
+        return self.decide(
+            [user_id],
+            form,
+            "admin/accounts/factors_reset.html",
+            guard=lambda user: removal.must_be_resettable(user, by=me()),
+            step=lambda user: removal.reset(user, by=me(), reason=form.reason.data or ""),
+            done=lambda _number: _("The second factor is reset, and the sessions have ended."),
+            back=self._page_of(user_id),
+        )
+
     @expose(f"/{ID.format('user_id')}/access-level", methods=["GET", "POST"])
     def access_level(self, user_id: int) -> ResponseReturnValue:
         """Let an approved person open more, or less."""
@@ -204,6 +229,7 @@ def open_steps(user: User) -> set[str]:
         "accounts.suspension": lambda user: suspension.must_be_suspendable(user, by=me()),
         "accounts.reinstatement": lambda user: suspension.must_be_reinstatable(user, by=me()),
         "accounts.erasure": lambda user: erasure.must_be_erasable(user, by=me()),
+        "accounts.factors_reset": lambda user: removal.must_be_resettable(user, by=me()),
         "accounts.access_level": lambda user: access.must_be_changeable(user, by=me()),
         "accounts.roles": lambda user: roles.must_be_changeable(user, by=me()),
     }

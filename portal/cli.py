@@ -96,6 +96,20 @@ def setup_link() -> None:
     click.echo(link)
 
 
+@main.command("reset-second-factor")
+@click.argument("username")
+@click.option("--reason", required=True, help="Kept in the audit trail, and mailed to them.")
+def reset_second_factor(username: str, reason: str) -> None:
+    """Take every second factor of somebody away who lost them; they are told by mail.
+
+    Staff do this in the staff panel; this is for whoever has nobody above them.
+    """
+    from portal.serving import rescue
+
+    rescue.reset_second_factor(_site(), username, reason=reason)
+    click.echo(f"{username} signs in with the password now, and sets up a second factor anew.")
+
+
 @main.command()
 @click.option(
     "--new", is_flag=True, help="Also where a database has lost the ones it was used with."

@@ -20,7 +20,7 @@ from portal.accounts.user import User
 from portal.cli import main
 from portal.database import db
 from portal.revisions import without_password
-from portal.serving import first_run
+from portal.serving import first_run, rescue
 from portal.serving.problems import Problem
 from portal.settings import ROOT
 from tests.mail.hook import SECRET
@@ -246,3 +246,8 @@ def test_backup_of_nothing_says_so(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "There is no database" in done.stderr
     assert not list((tmp_path / "instance").glob("backups/*"))
+
+
+def test_a_second_factor_is_reset_for_nobody_who_is_not_there(app: Flask) -> None:
+    with pytest.raises(Problem, match="Nobody is called ada"):
+        rescue.reset_second_factor(app, "ada", reason="Lost")

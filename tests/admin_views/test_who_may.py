@@ -56,6 +56,7 @@ WEAKEST = {
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",
     "accounts.erasure": "manager",
+    "accounts.factors_reset": "manager",
     "accounts.roles": "administrator",
     "access_levels.index": "manager",
     "access_levels.new": "manager",
