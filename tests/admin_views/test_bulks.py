@@ -299,7 +299,7 @@ def test_the_page_asks_again_for_its_figures_alone_until_nothing_changes_any_mor
     assert ["hx-trigger" in part for part in (running, undoable, over)] == [True, True, False]
 
 
-@pytest.mark.settings(PORTAL_SESSIONS_IDLE_HOURS="1")
+@pytest.mark.settings(PORTAL_SESSIONS_STAFF_IDLE_MINUTES="60")
 def test_a_page_that_goes_on_asking_keeps_no_session_alive(people, reviewer, new_browser):
     browser, start = new_browser(), datetime.now(UTC)
     with time_machine.travel(start, tick=False) as now:

@@ -203,7 +203,7 @@ def test_the_list_asks_once_for_all_its_rows(a_user, reviewer, signed_in, counte
     assert len(asked) - len(who_asks) <= 1, "\n".join(asked)
 
 
-@pytest.mark.settings(PORTAL_SESSIONS_IDLE_HOURS="1")
+@pytest.mark.settings(PORTAL_SESSIONS_STAFF_IDLE_MINUTES="60")
 def test_an_open_page_keeps_no_session_alive_and_says_when_it_has_ended(
     ada, reviewer, new_browser, noon
 ):
