@@ -169,6 +169,9 @@ class VerifyForm(FlaskSecurityVerifyForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether this is the password of who is signed in."""
+        if not self.password.data:
+            self.password.errors = [_l("Enter your password.")]
+            return False
         with hashing.turn():
             return bool(super().validate(**kwargs))
 

@@ -416,3 +416,14 @@ def test_long_runs_of_odd_signs_cost_no_time(browser):
             answer = browser.post(path, data=fields)
             assert answer.status_code < 500
             assert time.process_time() - started < 1, (repr(sign), path, name)
+
+
+@pytest.mark.parametrize("password", [None, ""])
+def test_a_password_that_is_not_sent_is_asked_for(browser, a_user, password):
+    """Flask-Security took for granted that it was there: a 500."""
+    browser.sign_in(person(a_user(approved=True)))
+
+    answer = browser.submit("/verify", **({} if password is None else {"password": password}))
+
+    assert answer.status_code in (200, 400)
+    assert "Enter your password." in answer.get_data(as_text=True)
