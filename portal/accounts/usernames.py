@@ -67,6 +67,11 @@ RESERVED = frozenset(
     ]
 )
 
+# What a digit looks like, and what makes no other name to the eye.
+_READINGS = [{}, *(str.maketrans("0134578", f"o{one}eastb") for one in "il")]
+_SEPARATORS = str.maketrans("", "", "._-")
+_RESERVED_BARE = frozenset(name.translate(_SEPARATORS) for name in RESERVED)
+
 
 def checked(typed: str) -> str:
     """The username as it is kept: NFKC, lower case.
@@ -90,9 +95,18 @@ def checked(typed: str) -> str:
                 "Begin and end with a letter or digit."
             )
         )
-    if name in RESERVED:
+    if _is_reserved(name):
         raise StepRefused(_l("This username is reserved. Choose another one."))
     return name
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether a name is one of the house, or reads like one: supp0rt, ad.min, r00t_."""
+    return any(_bare(name.translate(reading)) in _RESERVED_BARE for reading in _READINGS)
+
+
+def _bare(name: str) -> str:
+    return name.translate(_SEPARATORS)
 
 
 def username_taken() -> StepRefused:

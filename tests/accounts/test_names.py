@@ -54,6 +54,12 @@ def test_a_username_is_kept_in_one_spelling(typed, kept):
         "support",
         "noreply",
         "portal",
+        "supp0rt",
+        "r00t",
+        "ad.min",
+        "4dm1n1str4t0r",
+        "mailerdaemon",
+        "no_reply",
     ],
 )
 def test_a_username_that_could_pass_for_another_is_refused(typed):
