@@ -42,7 +42,11 @@ def tests(which: str, extra: list[str]) -> list[str]:
     # One more than there are cores: somebody always waits for a browser, a disk or a process.
     workers = str(min((os.cpu_count() or 1) + 1, 8))
     slowest = ["--durations=8", "--durations-min=3"]
-    marks = "long" if which == "test-long" else "not long"
+    marks = "not long"
+    if which == "test-long":
+        # Properties are shown by few examples every day, and by many here.
+        marks = "long or hypothesis"
+        extra = ["--hypothesis-profile", "long", *extra]
     return ["pytest", "-n", workers, "--dist", "worksteal", *slowest, "-m", marks, *extra]
 
 

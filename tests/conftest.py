@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import hypothesis
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask, g, has_app_context
@@ -34,6 +35,24 @@ SECRETS = {
     "PORTAL_PASSWORD_SALT": secrets.token_urlsafe(48),
     "PORTAL_OUTBOX_KEY": Fernet.generate_key().decode(),
 }
+
+
+# Found once, found always: nothing is drawn by chance, and nothing is kept from run to run.
+hypothesis.settings.register_profile(
+    "everyday",
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.function_scoped_fixture,
+        hypothesis.HealthCheck.too_slow,
+    ],
+)
+hypothesis.settings.register_profile(
+    "long", hypothesis.settings.get_profile("everyday"), max_examples=1_000
+)
+hypothesis.settings.load_profile("everyday")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,6 +1,10 @@
 """Redirects (H: open redirect): own paths only, from every form that says where to go next."""
 
+from urllib.parse import urljoin, urlsplit
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portal.security.redirects import local_target
 from tests.people import person
@@ -37,3 +41,24 @@ def test_both_lead_back_to_where_one_was(browser):
     for path, field in (("/language", {"language": "de"}), ("/appearance", {"theme": "dark"})):
         answer = browser.submit("/login", to=path, next="/terms", **field)
         assert answer.headers["Location"] == "/terms", path
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["/", "\\", "//", "http:", "https:", "javascript:", "evil.example", "@", ":", "?", "#",
+             "..", ".", "%2f", "%5c", "%0d%0a", "\t", "\n", "\r", "\0", " ", "\u2028", "\u202e",
+             "\uff0f", "\u3002", "\ud800", "[", "]", "account", "next=", "&", ";"]
+        )
+        | st.text(st.characters(), max_size=5),
+        max_size=8,
+    ).map("".join)
+)  # fmt: skip
+def test_whatever_is_asked_for_a_target_stays_on_the_site(target):
+    found = local_target(target)
+
+    if found is not None:
+        assert not leads_elsewhere(found)
+        whole = urljoin("http://127.0.0.1:8000/login", found)
+        assert urlsplit(whole).netloc == "127.0.0.1:8000"
+        assert local_target(found) == found
