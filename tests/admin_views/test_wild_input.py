@@ -6,23 +6,15 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.paging import Place
 from tests.admin_views.panel import a_busy_portal, everything
 from tests.admin_views.test_who_may import endpoints
 
-WILD = [
-    "-1", "0", "1.5", "abc", "9" * 30, "99999999999999999999", "1e9", "0x10", "١٢",
-    "%00", "a%00b", "%ED%A0%80", "%F0%9F%92%A9", "%C0%80", "%", "%25", "_", "'", '"', "\\",
-    "' OR 1=1 --", "<script>", "[]", "{}", "null", "true", "../../etc/passwd", "x" * 5000,
-    "2026-02-30", "0001-01-01", "9999-12-31", "2026-01-01T00:00", "ready", "pending",
-    "%E2%80%AE", "*", "NEAR(", "AND", "^a", "-a", "a*",
-]  # fmt: skip
-
-# Every day a place meets one wild value in so many, each place others; in the long run all.
-EVERYDAY = 5
+# Every day a list meets one wild cursor in so many, each list others; in the long run all.
+EVERYDAY = 40
 
 # Buttons that do what they say, whatever is sent with them.
 NOTHING_TO_FILL_IN = ("registrations.claim",)
@@ -42,20 +34,6 @@ LISTS = {
 
 @pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.parametrize("share", [EVERYDAY, pytest.param(1, marks=[pytest.mark.long])])
-def test_no_parameter_of_a_list_makes_an_error(a_user, administrator, signed_in, share):
-    a_busy_portal(a_user)
-    browser = signed_in(administrator)
-    places = [(path, name) for path, names in LISTS.items() for name in names]
-    for number, (path, name) in enumerate(places):
-        wild = [f"{name}={value}" for value in WILD[number % share :: share]]
-        for query in [*wild, f"{name}[]=1&{name}=&{name}=a"]:
-            answer = browser.get(f"{path}?{query}")
-
-            assert answer.status_code in (200, 302, 303, 400, 404), (path, query)
-
-
-@pytest.mark.both_databases(everyday="postgresql")
-@pytest.mark.parametrize("share", [3 * EVERYDAY, pytest.param(1, marks=[pytest.mark.long])])
 def test_no_cursor_makes_an_error(a_user, administrator, signed_in, share):
     a_busy_portal(a_user)
     browser = signed_in(administrator)
@@ -72,30 +50,8 @@ def test_no_cursor_makes_an_error(a_user, administrator, signed_in, share):
             assert browser.get(path, query_string={"cursor": cursor}).status_code == 200
 
 
-@pytest.mark.both_databases(everyday="postgresql")
-def test_no_id_in_an_address_makes_an_error(app, a_user, administrator, signed_in):
-    a_busy_portal(a_user)
-    browser = signed_in(administrator)
-    token = browser.token("/account")
-
-    def ask(address: str) -> Any:
-        answer = browser.get(address)
-        if answer.status_code == 405:
-            answer = browser.post(address, data={"csrf_token": token})
-        return answer
-
-    for rule in endpoints(app):
-        if not rule.arguments:
-            continue
-        prefix, _, suffix = rule.rule.partition("<")
-        for value in ("0", "-1", "abc", "9" * 30, "2147483648", "%00", "1%00", "1.5"):
-            address = prefix + value + suffix.partition(">")[2]
-            assert ask(address).status_code == 404, address
-        highest = prefix + "2147483647" + suffix.partition(">")[2]
-        assert ask(highest).status_code == 404
-
-
-@pytest.mark.both_databases(everyday="postgresql")
+@pytest.mark.long
+@pytest.mark.both_databases
 def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, administrator, signed_in):
     panel = a_busy_portal(a_user)
     browser = signed_in(administrator)
@@ -138,11 +94,7 @@ def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, admini
     assert everything() == before
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@pytest.mark.timeout(600)
 @given(
     st.sampled_from([(path, name) for path, names in LISTS.items() for name in names]),
     st.text(max_size=60),
