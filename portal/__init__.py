@@ -17,7 +17,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises:
         portal.settings.SettingsError: something an operator set is wrong; says what and where.
     """
-    from portal import database, i18n, jobs, pages, security, static_files
+    from portal import database, i18n, jobs, logs, pages, security, static_files
     from portal.desk import workplace  # noqa: F401 - a table that no door opens yet
     from portal.mail import delivery
 
@@ -31,4 +31,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     pages.init_app(app)
     static_files.init_app(app)
     security.init_app(app)
+    logs.init_app(app)
     return app

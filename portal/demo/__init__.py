@@ -20,6 +20,7 @@ from portal.database import db, transaction
 from portal.demo import cast, post
 from portal.demo.cast import Cast, Person
 from portal.demo.story import Story
+from portal.logs import unheard
 from portal.security.passwords import hashed
 
 Progress = Callable[[int, int], None]
@@ -77,7 +78,8 @@ def seed(app: Flask, progress: Progress | None = None) -> DemoResult:
         def hash_of(person: Person) -> str:
             return known if person.part else unknown
 
-        _play(Story(everybody, clock.now(), hash_of), progress or _silently)
+        with unheard():
+            _play(Story(everybody, clock.now(), hash_of), progress or _silently)
         return DemoResult(
             people=len(everybody.staff) + len(everybody.people),
             agents=len(everybody.openings),

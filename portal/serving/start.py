@@ -8,12 +8,13 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from flask import Flask
 from werkzeug.utils import import_string
 
-from portal import settings
+from portal import logs, settings
+from portal.logs import SecurityEvent, note
 from portal.serving import first_run, folder, keys, migration, port
 from portal.serving.cautions import cautions
 from portal.serving.problems import Problem
@@ -70,6 +71,7 @@ def prepare(environ: Mapping[str, str], steps: Steps) -> Prepared:
 def serve(prepared: Prepared) -> int:
     """Start web server and worker, say where the portal is, and stay until the end."""
     ours = prepared.settings
+    logs.use(ours)
     with folder.in_use(ours.instance):
         with prepared.steps.step("Application") as step:
             # Loaded once, here: the processes that follow are copies of this one.
@@ -83,10 +85,26 @@ def serve(prepared: Prepared) -> int:
                 step.note = "ready" if ready else "stopped"
             if ready:
                 _banner(prepared, set_up)
+                note(SecurityEvent.STARTED, **in_force(ours))
                 supervisor.wait()
         finally:
             code = _end(supervisor)
+            note(SecurityEvent.STOPPED, code=code)
     return code
+
+
+def in_force(ours: Settings) -> dict[str, Any]:
+    """What a reader of the log has to know of the settings: names and numbers, never a secret."""
+    return {
+        "variables": _variables(ours),
+        "https": ours.is_https,
+        "proxy_hops": ours.server.proxy_hops,
+        "workers": ours.server.workers,
+        "limits": ours.limits.enabled,
+        "redis": bool(ours.redis.url),
+        "mail": ours.mail.effective_transport,
+        "cautions": len(cautions(ours)),
+    }
 
 
 def _start_both(supervisor: Supervisor, site: Flask, listener: socket.socket) -> bool:
@@ -174,5 +192,8 @@ def _banner(prepared: Prepared, set_up: str | None) -> None:
 
 
 def _set_by_hand(ours: Settings) -> str:
-    variables = sorted({origin for origin in ours.origins.values() if origin.startswith("PORTAL_")})
-    return ", ".join(["settings.toml", *variables])
+    return ", ".join(["settings.toml", *_variables(ours)])
+
+
+def _variables(ours: Settings) -> list[str]:
+    return sorted({origin for origin in ours.origins.values() if origin.startswith("PORTAL_")})

@@ -19,7 +19,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal import settings
 from portal.serving import parent
-from portal.serving.access_log import FORMAT, AccessLog
+from portal.serving.access_log import AccessLog
 from portal.settings import Settings
 
 
@@ -124,7 +124,6 @@ def options(ours: Settings) -> dict[str, Any]:
         "keepalive": 5,
         "logger_class": AccessLog,
         "accesslog": "-",
-        "access_log_format": FORMAT,
         "errorlog": "-",
         "loglevel": "warning",
         # Whose forwarding headers count is decided by server.proxy_hops, inside the site.

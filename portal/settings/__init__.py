@@ -14,6 +14,7 @@ from portal.settings.secret_file import make_secrets, read_secrets
 from portal.settings.shape import (
     Database,
     Limits,
+    Logs,
     Mail,
     Passwords,
     Redis,
@@ -34,6 +35,7 @@ __all__ = [
     "ROOT",
     "Database",
     "Limits",
+    "Logs",
     "Mail",
     "Passwords",
     "Redis",

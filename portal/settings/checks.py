@@ -35,6 +35,7 @@ def check(settings: Settings) -> None:
     _check_breaches(settings)
     _check_sessions(settings)
     _check_second_factor(settings)
+    _check_logs(settings)
 
 
 def _check_bind(settings: Settings) -> None:
@@ -268,6 +269,23 @@ def _check_second_factor(settings: Settings) -> None:
                 f'{where(settings, "second_factor.required_of")}: nobody is called "{word}"; '
                 f"{suggestion(word, _WHO_MAY_BE_REQUIRED)}"
             )
+
+
+def _check_logs(settings: Settings) -> None:
+    header = settings.logs.request_id_header
+    if not header:
+        return
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", header):
+        raise SettingsError(
+            f"{where(settings, 'logs.request_id_header')}: expected the name of a header such as "
+            "X-Request-ID."
+        )
+    if not settings.server.proxy_hops:
+        raise SettingsError(
+            f"{where(settings, 'logs.request_id_header')} is for a proxy in front that sets it, "
+            "and server.proxy_hops is 0: anybody could choose the id. Set proxy_hops, or leave it "
+            "empty."
+        )
 
 
 def _is_webhook_secret(secret: str) -> bool:

@@ -182,6 +182,16 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Logs:
+    """What lines of the log look like, and how much they say of people."""
+
+    format: str = one_of("", "json", "text")
+    personal_data: bool = False
+    addresses: str = one_of("full", "network", "none")
+    request_id_header: str = one_line("", empty=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Secrets:
     """What must stay unknown to others. None of the first three has a default."""
 
@@ -212,6 +222,7 @@ class Settings:
     sessions: Sessions = field(default_factory=Sessions)
     second_factor: SecondFactor = field(default_factory=SecondFactor)
     limits: Limits = field(default_factory=Limits)
+    logs: Logs = field(default_factory=Logs)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ def test_a_signal_stops_web_server_and_worker(place: Path, number: signal.Signal
         assert portal.ended() == 0
         assert not [pid for pid in family if alive(pid)]
         assert "Stopped." in portal.output
+        assert portal.output.count('"event": "portal.stopped"') == 1
 
 
 def test_a_request_under_way_is_answered_and_then_both_processes_end(place: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
+import tomllib
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -44,6 +47,17 @@ def portal(tmp_path_factory: pytest.TempPathFactory):
         yield portal.until_ready()
 
 
+def logged(portal: Portal) -> list[dict[str, Any]]:
+    """The lines of its log; what it says to whoever started it is none."""
+    return [json.loads(line) for line in portal.output.splitlines() if line.startswith("{")]
+
+
+def portal_secrets(portal: Portal) -> list[str]:
+    """What it made at its first start."""
+    (kept,) = portal.log.parent.rglob("secrets.toml")
+    return list(tomllib.loads(kept.read_text("utf-8")).values())
+
+
 def raw(portal: Portal, request: bytes) -> bytes:
     """Send bytes, and give the answer."""
     with socket.create_connection(("127.0.0.1", portal.port), timeout=30) as connection:
@@ -60,9 +74,33 @@ def test_the_log_of_a_request_names_the_page_but_no_token_query_or_referrer(
     connection.getresponse().read()
     connection.close()
 
-    until(lambda: "GET /setup/***" in portal.output)
+    until(lambda: '"path": "/setup/***"' in portal.output)
 
+    (line,) = [line for line in logged(portal) if line.get("path") == "/setup/***"]
+    assert line["event"] == "request"
+    assert (line["method"], line["status"], line["where"]) == ("GET", 400, "127.0.0.1")
+    assert len(line["request"]) == 16
+    (refused,) = [each for each in logged(portal) if each.get("event") == "link.refused"]
+    assert refused["request"] == line["request"]
     assert "hush" not in portal.output
+
+
+def test_what_is_no_request_is_logged_without_what_it_said(portal: Portal) -> None:
+    answer = raw(portal, b"GET /reset/hush-token\x1b[2J /x HTTP/9.9\r\n\r\n")
+
+    assert b" 400 " in answer or b" 505 " in answer
+    until(lambda: "Invalid" in portal.output)
+    assert "hush" not in portal.output
+    assert "\x1b" not in portal.output
+
+
+def test_the_start_is_one_line_of_the_log_with_what_counts_of_the_settings(portal: Portal) -> None:
+    (line,) = [line for line in logged(portal) if line["event"] == "portal.started"]
+
+    assert line["https"] is False
+    assert "PORTAL_SERVER_THREADS" in line["variables"]
+    for secret in portal_secrets(portal):
+        assert secret not in portal.output
 
 
 def test_no_version_is_told(portal: Portal) -> None:
