@@ -20,6 +20,7 @@ from flask_security.utils import check_and_get_token_status, hash_data, verify_h
 
 from portal import clock, settings
 from portal.fingerprints import fingerprint
+from portal.logs import SecurityEvent, note_once
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -47,6 +48,11 @@ class Reading:
     user: User | None = None
     email: str = ""
     ticket: str = ""
+
+    def __post_init__(self) -> None:
+        """Write down that a link was refused; once, however often a request reads it."""
+        if self.state is not LinkState.READY:
+            note_once(SecurityEvent.LINK_REFUSED, about=self.user, why=self.state.value)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def read_denial(token: str) -> Denial | None:
     """What the same link says to "this was not me". It never expires; None: it is no link."""
     state, user, data = _read("confirm", token, timedelta.max)
     if state is LinkState.INVALID or not isinstance(data[1], str):
+        note_once(SecurityEvent.LINK_REFUSED, why=LinkState.INVALID.value)
         return None
     if user is not None and not _is_address_of(user, data[1]):
         user = None  # the account has moved on to another address

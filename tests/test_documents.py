@@ -9,6 +9,7 @@ import click
 import pytest
 
 from portal.cli import main
+from portal.logs import SecurityEvent
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -33,6 +34,12 @@ def test_every_link_in_a_document_leads_somewhere(document: Path) -> None:
         assert there.exists(), target
         if heading:
             assert heading in _headings(there), target
+
+
+def test_every_event_of_security_stands_in_the_page_about_logs() -> None:
+    text = (ROOT / "docs" / "logs.md").read_text("utf-8")
+
+    assert [event.value for event in SecurityEvent if f"`{event.value}`" not in text] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)

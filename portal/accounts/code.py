@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal import clock, settings
 from portal.database import Model, UtcDateTime, db
 from portal.fingerprints import fingerprint
+from portal.logs import SecurityEvent, note
 
 if TYPE_CHECKING:
     from portal.accounts.user import User
@@ -120,6 +121,7 @@ def check(user: User | None, purpose: str, typed: str) -> bool:
         execution_options={"synchronize_session": False},
     )
     if not hmac.compare_digest(taken or "", hashed):
+        note(SecurityEvent.CODE_REFUSED, about=user, purpose=str(purpose))
         return False
     forget(account, purpose)
     return True

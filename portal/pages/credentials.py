@@ -19,6 +19,7 @@ from portal.audit import Way
 from portal.database import locked, transaction
 from portal.errors import StepRefused
 from portal.links import LinkState
+from portal.logs import SecurityEvent, note
 from portal.mail import mailbox, opening
 from portal.pages import pages
 from portal.pages.doors import me, me_locked, note_opening
@@ -90,6 +91,7 @@ def forgot() -> ResponseReturnValue:
         with transaction():
             user = credentials.find_by_identity(form.email.data or "")
             credentials.ask_for_password_reset(user)
+        note(SecurityEvent.RESET_ASKED, about=user)
         session[RESET_ASKED_FOR] = form.email.data
         return redirect(url_for("pages.forgot_sent"), 303)
     return render_template("pages/forgot.html", form=form), 400 if form.errors else 200

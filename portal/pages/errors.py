@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -17,14 +15,22 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from portal.database import db
 from portal.errors import StepRefused
+from portal.logs import SecurityEvent, note, request_ids
 from portal.security import limits
 from portal.security.hashing import TooBusy
 from portal.security.isolation import FromAnotherSite
 
-log = logging.getLogger(__name__)
-
 # PostgreSQL's words for it: deadlock detected, serialization failure.
 _IN_EACH_OTHERS_WAY = ("40P01", "40001")
+
+# What a page that somebody uses as it is meant does not meet. Addresses that lead nowhere are
+# in the access log.
+_EVENTS = {
+    400: SecurityEvent.MALFORMED,
+    403: SecurityEvent.DENIED,
+    413: SecurityEvent.MALFORMED,
+    415: SecurityEvent.MALFORMED,
+}
 
 # Seconds in which dozens of passwords are hashed.
 _A_MOMENT = 5
@@ -50,6 +56,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     if code < 400:
         return error.get_response()
+    if code in _EVENTS:
+        note(_EVENTS[code], code=code)
     title, sentence, what_to_do = _texts(code)
     headers = {name: value for name, value in error.get_headers(request.environ) if name == "Allow"}
     return _page(code, title, sentence, what_to_do), code, headers
@@ -57,6 +65,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 def _too_many(error: RateLimitExceeded | limits.SlowDown) -> ResponseReturnValue:
     wait = limits.seconds_left(error)
+    note(SecurityEvent.LIMITED, wait_seconds=wait)
     page = _page(
         429,
         *_texts(429),
@@ -69,6 +78,7 @@ def _too_many(error: RateLimitExceeded | limits.SlowDown) -> ResponseReturnValue
 
 def _too_busy(_error: TooBusy) -> ResponseReturnValue:
     db.session.rollback()
+    note(SecurityEvent.TOO_BUSY)
     return (
         _page(
             503,
@@ -87,10 +97,12 @@ def _too_busy(_error: TooBusy) -> ResponseReturnValue:
 
 def _bare_bad_request(_error: SecurityError) -> ResponseReturnValue:
     """The Host is not ours: no link can be made, so the page is static."""
+    note(SecurityEvent.WRONG_HOST)
     return render_template("errors/bare.html", code=400), 400
 
 
 def _from_another_site(_error: FromAnotherSite) -> ResponseReturnValue:
+    note(SecurityEvent.FROM_ANOTHER_SITE)
     return _page(
         403,
         _("Another site asked for this"),
@@ -100,6 +112,7 @@ def _from_another_site(_error: FromAnotherSite) -> ResponseReturnValue:
 
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
+    note(SecurityEvent.CSRF_FAILED)
     return _page(
         400,
         _("This form is too old"),
@@ -124,6 +137,7 @@ def _conflict(_error: IntegrityError) -> ResponseReturnValue:
 
 def _unreadable(_error: DataError) -> ResponseReturnValue:
     db.session.rollback()
+    note(SecurityEvent.MALFORMED, code=400)
     title, sentence, what_to_do = _texts(400)
     return _page(400, title, sentence, what_to_do), 400
 
@@ -137,15 +151,15 @@ def _database_away(error: OperationalError) -> ResponseReturnValue:
             _("Somebody changed the same thing at the same moment."),
             _("Go back, look again, and try once more."),
         ), 409
-    log.error("database unavailable: %s", type(error.orig).__name__, exc_info=error)
+    note(SecurityEvent.DATABASE_AWAY, exc_info=error)
     return _bare(503), 503, {"Retry-After": "5"}
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
     db.session.rollback()
-    error_id = secrets.token_hex(4)
-    log.error("unexpected error %s", error_id, exc_info=error)
-    return _bare(500, error_id), 500
+    note(SecurityEvent.ERROR, exc_info=error)
+    # Whoever looks for it finds the line, and what else the request did, by this number.
+    return _bare(500, request_ids.current() or ""), 500
 
 
 def _bare(code: int, error_id: str = "") -> Any:

@@ -20,6 +20,7 @@ from portal.accounts.factors.authenticator import Verdict
 from portal.accounts.user import User
 from portal.database import locked, transaction
 from portal.errors import StepRefused
+from portal.logs import SecurityEvent, note
 from portal.pages import pages
 from portal.security import half_sign_in, limits, sessions, sign_in
 from portal.security.forms import PortalForm, trimmed
@@ -72,9 +73,11 @@ def _step(
         return redirect(url_for("security.login"))
     if form.validate_on_submit():
         wanted = half_sign_in.wanted()
-        refusal = _taken(user.id, form.code.data or "", take)
+        user_id = user.id
+        refusal = _taken(user_id, form.code.data or "", take)
         if refusal is None:
             return sign_in.onward(wanted)
+        note(SecurityEvent.SECOND_STEP_FAILED, about=user_id)
         form.refuse(refusal)
     page = render_template(template, form=form, has_app=authenticator.of(user) is not None)
     return page, 400 if form.errors else 200

@@ -11,6 +11,7 @@ from portal.accounts import staff_invitation
 from portal.accounts.passwords import Personal
 from portal.accounts.staff_invitation import InvitationState
 from portal.errors import StepRefused
+from portal.logs import SecurityEvent, note_once
 from portal.pages import pages
 from portal.pages.doors import committed
 from portal.pages.shell import password_rules
@@ -48,6 +49,7 @@ def setup(token: str) -> ResponseReturnValue:
     invitation = staff_invitation.find(token)
     state = invitation.state if invitation else InvitationState.INVALID
     if invitation is None or state is not InvitationState.READY:
+        note_once(SecurityEvent.LINK_REFUSED, why=state.value)
         return render_template("pages/setup.html", state=state.value, form=None, role=None), 400
 
     form = SetupForm(data={"email": invitation.email, "username": invitation.username})

@@ -22,6 +22,7 @@ from portal.security import (
     isolation,
     known_devices,
     limits,
+    noted,
     proxy,
     recent,
     reports,
@@ -59,6 +60,7 @@ def init_app(app: Flask) -> None:
     security.status_serializer = _get_serializer(app, "status")  # type: ignore[attr-defined]
     sessions.init_app(app)
     known_devices.init_app(app)
+    noted.init_app(app)
     limits.init_app(app)
     reports.init_app(app, csrf)
     recent.init_app(app)

@@ -10,6 +10,7 @@ from flask_security.password_util import PasswordUtil
 from portal.accounts import passwords
 from portal.accounts.passwords import Personal
 from portal.accounts.user import User
+from portal.logs import SecurityEvent, note
 from portal.security import hashing
 
 
@@ -46,7 +47,9 @@ def hashed(password: str) -> str:
 
 
 def is_password_of(user: User, password: str) -> bool:
-    """Whether this is the person's password. Costs what a hash costs, whatever the answer.
+    """Whether this is the person's password, and a line of the log that says so.
+
+    Costs what a hash costs, whatever the answer.
 
     Raises:
         TooBusy: too many are being hashed already.
@@ -56,5 +59,8 @@ def is_password_of(user: User, password: str) -> bool:
     with hashing.turn():
         if not kept or len(spelled) > passwords.MAXIMUM:
             hash_password(spelled[: passwords.MAXIMUM])
-            return False
-        return bool(verify_password(spelled, kept))
+            proved = False
+        else:
+            proved = bool(verify_password(spelled, kept))
+    note(SecurityEvent.PROVED_AGAIN if proved else SecurityEvent.PROOF_FAILED, about=user)
+    return proved

@@ -7,7 +7,6 @@ policy, a host and a page of ours before it is told of, and none is stored.
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 import time
@@ -23,13 +22,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
 
 from portal import settings
+from portal.logs import SecurityEvent, note
 from portal.security import limits
 from portal.security.headers import REPORTS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-log = logging.getLogger(__name__)
 
 LARGEST = 16 * 1024
 MOST_AT_ONCE = 20
@@ -137,8 +135,11 @@ def collect() -> ResponseReturnValue:
     for directive, blocked, page in violations:
         kind = Kind(_directive(directive), _blocked(blocked), _page(page))
         if kinds.is_new(kind):
-            log.warning(
-                "the policy kept out: %s from %s on %s", kind.directive, kind.blocked, kind.page
+            note(
+                SecurityEvent.POLICY_BROKEN,
+                directive=kind.directive,
+                blocked=kind.blocked,
+                page=kind.page,
             )
     return "", 204
 

@@ -23,6 +23,7 @@ from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.database import db
+from portal.logs import SecurityEvent, note
 from portal.security import half_sign_in, hashing, sessions
 from portal.security.forms import Translated
 from portal.security.proved import note_proved
@@ -144,6 +145,7 @@ class SignInForm(LoginForm):
         """A way back that leads elsewhere keeps nobody from signing in (see `_onward`)."""
 
     def _refuse_generically(self) -> bool:
+        note(SecurityEvent.SIGN_IN_FAILED, about=self.user)
         self.identity.errors, self.password.errors = [], []
         self.form_errors = [
             _l("This username or e-mail and password do not match. Check both and try again.")
@@ -151,6 +153,7 @@ class SignInForm(LoginForm):
         return False
 
     def _say_why_closed(self, user: User) -> bool:
+        note(SecurityEvent.SIGN_IN_CLOSED, about=user, why=user.status.value)
         self.identity.errors, self.password.errors = [], []
         self.why_closed = user.status
         self.form_errors = [
@@ -173,7 +176,9 @@ class VerifyForm(FlaskSecurityVerifyForm):
             self.password.errors = [_l("Enter your password.")]
             return False
         with hashing.turn():
-            return bool(super().validate(**kwargs))
+            proved = bool(super().validate(**kwargs))
+        note(SecurityEvent.PROVED_AGAIN if proved else SecurityEvent.PROOF_FAILED, about=self.user)
+        return proved
 
     def validate_next(self, _field: Field) -> None:
         """A way back that leads elsewhere keeps nobody from going on (see `_onward`)."""
