@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, raiseload, relatio
 
 from portal import clock, settings
 from portal.database import Model, UtcDateTime, db
+from portal.logs import request_ids
 from portal.paging import Keyset, Page
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class Bulk(Model):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # The bulk whose decisions this one takes back.
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulks.id", ondelete="CASCADE"))
+    # Who asked for it in which request, so that the worker's lines in the log belong to that one.
+    request_id: Mapped[str | None] = mapped_column(
+        String(request_ids.LENGTH), default=request_ids.current
+    )
 
     by: Mapped[User] = relationship("User", lazy="raise")
     undone_by: Mapped[Bulk | None] = relationship("Bulk", viewonly=True, uselist=False)

@@ -29,6 +29,7 @@ from portal.desk.decision import Decision
 from portal.desk.deeds import Work
 from portal.desk.gathering import AT_ONCE
 from portal.errors import StepRefused
+from portal.logs import caused_by
 from portal.mail import events, outbox
 from portal.mail.events import Event
 from portal.mail.mail import Mail
@@ -63,9 +64,10 @@ def work(*, stop: Callable[[], bool] = lambda: False, at_once: int = AT_ONCE) ->
         bulk_id = bulk.id
         some = select(BulkItem.user_id).where(*BulkItem.open_of(bulk_id)).order_by(BulkItem.user_id)
         ids = db.session.scalars(some.limit(at_once)).all()
-        if ids and not _take_or_halve(bulk_id, ids):
-            return False
-        return True if len(ids) == at_once else _finish(bulk_id)
+        with caused_by(bulk.request_id):
+            if ids and not _take_or_halve(bulk_id, ids):
+                return False
+            return True if len(ids) == at_once else _finish(bulk_id)
     finally:
         db.session.rollback()
         _one_at_a_time.release()

@@ -13,6 +13,7 @@ from huey import Huey
 from portal.desk import bulk_round
 from portal.jobs.rounds import ROUNDS
 from portal.jobs.stopping import stopping
+from portal.logs import piece_of_work
 from portal.mail import delivery
 
 
@@ -25,7 +26,7 @@ class Tasks:
         def in_app(job: Callable[..., None]) -> Callable[..., None]:
             def done_in_app(*args: Any) -> None:
                 assert app is not None
-                with app.app_context():
+                with app.app_context(), piece_of_work(job.__name__):
                     job(*args)
 
             done_in_app.__name__ = job.__name__

@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable
 
+from portal.logs import SecurityEvent, caused_by, note
 from portal.mail import lease, pauses
 from portal.mail.lease import Lease
 from portal.mail.mail import Channel
@@ -35,14 +36,20 @@ def attempt(
     A server that is away or refuses us makes all wait that leaves this way; `give_back` says
     what becomes of the one that found out, whose own fault it is not.
     """
+    with caused_by(held.request_id):
+        _attempt(held, hand_over, channel, give_back)
+
+
+def _attempt(
+    held: Lease, hand_over: Callable[[Lease], object], channel: Channel, give_back: GiveBack
+) -> None:
     try:
         _hand_over(held, hand_over)
     except (ServerDown, ServerRefuses) as problem:
-        log.warning("all that leaves by %s waits: %s", channel, problem)
+        note(SecurityEvent.MAIL_WAITS, channel=channel.value, why=str(problem))
         pauses.begin(problem, channel)
         give_back(held, problem)
     except Never as problem:
-        log.warning("mail %s failed: %s", held.mail_id, problem)
         lease.mark_failed(held, problem)
     except NotNow as problem:
         log.info("mail %s put off: %s", held.mail_id, problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from portal import clock
 from portal.database import db, transaction
+from portal.logs import SecurityEvent, caused_by, note
 from portal.mail import pauses
 from portal.mail.mail import Channel, Mail, MailState
 from portal.mail.pauses import growing
@@ -37,6 +38,7 @@ class Lease:
     give_up_at: datetime
     attempts: int
     until: datetime
+    request_id: str | None = None
 
 
 def take(mail_id: int) -> Lease | None:
@@ -83,6 +85,7 @@ def mark_failed(lease: Lease, problem: DeliveryProblem) -> None:
             *_still(lease), failed_at=clock.now(), lease_until=None, last_error=str(problem)
         )
     )
+    note(SecurityEvent.MAIL_FAILED, mail=lease.mail_id, kind=lease.kind, why=str(problem))
 
 
 def put_off(lease: Lease, problem: DeliveryProblem) -> None:
@@ -130,6 +133,7 @@ def settle_overdue() -> None:
         Channel.MAIL: _reason(Channel.MAIL, otherwise=Trouble.UNREACHABLE),
         Channel.WEBHOOK: _reason(Channel.WEBHOOK, otherwise=Trouble.HOOK_UNREACHABLE),
     }
+    given_up: list[Any] = []
     with transaction():
         _set(Mail.is_open(), Mail.lease_until <= now, lease_until=None)
         unheld = Mail.stands(MailState.WAITING)
@@ -137,7 +141,12 @@ def settle_overdue() -> None:
         for channel, reason in why.items():
             error = func.coalesce(Mail.last_error, reason)
             this_way = Mail.channel == channel.value
-            _set(unheld, this_way, Mail.give_up_at <= over, failed_at=now, last_error=error)
+            given_up += _set(
+                unheld, this_way, Mail.give_up_at <= over, failed_at=now, last_error=error
+            )
+    for row in given_up:
+        with caused_by(row.request_id):
+            note(SecurityEvent.MAIL_FAILED, mail=row.id, kind=row.kind, why=row.last_error)
 
 
 def _reason(channel: Channel, *, otherwise: Trouble) -> str:
@@ -174,6 +183,7 @@ def _take(which: ColumnElement[bool]) -> Lease | None:
                 Mail.posted_at,
                 Mail.give_up_at,
                 Mail.attempts,
+                Mail.request_id,
             )
             .execution_options(synchronize_session=False)
         ).one_or_none()
@@ -190,6 +200,7 @@ def _take(which: ColumnElement[bool]) -> Lease | None:
         give_up_at=row.give_up_at,
         attempts=row.attempts,
         until=until,
+        request_id=row.request_id,
     )
 
 
@@ -203,10 +214,15 @@ def _mark(*which: ColumnElement[bool], **values: Any) -> None:
         _set(*which, **values)
 
 
-def _set(*which: ColumnElement[bool], **values: Any) -> None:
-    db.session.execute(
-        update(Mail).where(*which).values(**values).execution_options(synchronize_session=False)
-    )
+def _set(*which: ColumnElement[bool], **values: Any) -> Sequence[Any]:
+    """Returns of each mail that it set what a line of the log says of it."""
+    return db.session.execute(
+        update(Mail)
+        .where(*which)
+        .values(**values)
+        .returning(Mail.id, Mail.kind, Mail.last_error, Mail.request_id)
+        .execution_options(synchronize_session=False)
+    ).all()
 
 
 def _persistently(mark: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, an
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import UtcDateTime, db
+from portal.logs import request_ids
 from portal.mail.trouble import Trouble
 
 _OPEN = "delivered_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
@@ -100,6 +101,10 @@ class Mail(db.Model):
     dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # When somebody did what its link is for.
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # What caused it, so that the worker's lines in the log belong to that request.
+    request_id: Mapped[str | None] = mapped_column(
+        String(request_ids.LENGTH), default=request_ids.current
+    )
 
     @property
     def state(self) -> MailState:
