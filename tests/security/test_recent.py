@@ -42,6 +42,7 @@ def test_the_table_names_what_there_is_and_every_file_that_leaves_the_portal(app
     assert files <= recent.ENDPOINTS, "not in portal/security/recent.py"
 
 
+@pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")  # more pages than one may try at once
 def test_everything_in_the_table_asks_who_is_there_and_lets_nobody_pass_before(
     app, people, browser, administrator
 ):
