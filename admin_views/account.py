@@ -102,7 +102,7 @@ class OneAccount(Confirmations, Notes):
             timeline=timeline.of(user),
             evidence=marks.evidence(user) if user.status in UNDECIDED else [],
             noted=noted(user),
-            lines=sessions.listed(user) if user.active and may_open("accounts.sessions") else [],
+            lines=_open_sessions(user),
             denied=notifications.is_open(user, Kind.NOT_ME),
             is_silenced=silence.holds_for(user),
             back=way_back(url_for(".index")),
@@ -211,6 +211,13 @@ class OneAccount(Confirmations, Notes):
 
     def _page_of(self, user_id: int) -> str:
         return way_back(url_for(".account", user_id=user_id))
+
+
+def _open_sessions(user: User) -> list[sessions.Line]:
+    """Where somebody is signed in, for staff who may end it. Not asked about who never was."""
+    if not (user.login_count and user.active and may_open("accounts.sessions")):
+        return []
+    return sessions.listed(user)
 
 
 def open_steps(user: User) -> set[str]:

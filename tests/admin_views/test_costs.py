@@ -55,6 +55,7 @@ def test_the_page_of_an_account_asks_a_bounded_number_of_questions(
     a_user, administrator, signed_in, counted
 ):
     panel = a_busy_portal(a_user)
+    signed_in(panel["approved"])
     browser = signed_in(administrator)
     for user_id in {user.id for user in panel.values()}:
         with counted() as asked:
