@@ -29,6 +29,11 @@ STATIC = ROOT / "portal" / "static"
 ACCOUNTS = ROOT / "portal" / "accounts"
 TESTS = ROOT / "tests"
 MANIFEST = STATIC / "vendor.toml"
+TABLE_IS_MADE_BY = [
+    ROOT / "deploy" / "common_passwords.py",
+    ACCOUNTS / "common_passwords.py",
+    ACCOUNTS / "spelling.py",
+]
 
 _OLDEST_NPM = 7  # the first that reads our kind of package-lock.json
 _COMPRESSED = {".css", ".js", ".svg"}

@@ -238,7 +238,7 @@ def _front_end(steps: Steps, stamps: Stamps, *, tests: bool) -> None:
     from deploy import assets  # late: it needs the Python that was looked for first
 
     locks = [ROOT / "package.json", ROOT / "package-lock.json", assets.MANIFEST]
-    made_from = _hash([*locks, ROOT / "deploy" / "assets.py"])
+    made_from = _hash([*locks, ROOT / "deploy" / "assets.py", *assets.TABLE_IS_MADE_BY])
     name = "front end for tests" if tests else "front end"
     if not stamps.current(name, made_from) or not _all_exist(assets.targets(tests=tests)):
         assets.bring(tests=tests)
