@@ -1,5 +1,6 @@
 """Registering (M1): what is asked and kept, and what a stranger does not learn (H)."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 
@@ -330,3 +331,19 @@ def test_two_unicode_spellings_of_a_password_are_the_same_when_typed_twice(brows
     )
 
     assert answer.status_code == 303
+
+
+@pytest.mark.settings(PORTAL_PASSWORDS_RULES="length")
+def test_the_rules_on_the_page_are_those_in_force_in_every_language(browser):
+    """ASVS 6.2.5: by one setting length is all that is asked for, and the browser follows."""
+    told = {"en": "15 to 128 characters", "de": "15 bis 128 Zeichen", "es": "15", "ar": "15"}
+    for language, sentence in told.items():
+        page = browser.get("/register", headers={"Accept-Language": language}).text
+        assert f'lang="{language}"' in page
+        assert 'data-minimum-length="15"' in page
+        assert sentence in page
+        rules = re.findall(r'data-rule="(\w+)"', page)
+        assert rules == ["length", "personal", "guessable"]
+
+    words = filled_in.new_password("quiet otters read maps")
+    assert browser.submit("/register", **filled_in.registration(**words)).status_code == 303
