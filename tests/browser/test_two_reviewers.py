@@ -133,7 +133,8 @@ class Reviewer:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("size", [12, pytest.param(100, marks=[pytest.mark.long])])
+@pytest.mark.long
+@pytest.mark.parametrize("size", [12, 100])
 def test_two_reviewers_work_one_queue_and_no_decision_is_wrong_or_lost(
     size: int, app: Flask, address: str, people: People
 ) -> None:
