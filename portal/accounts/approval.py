@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import lazy_gettext as _l
 
 from portal import audit, clock, notifications
-from portal.accounts import authority, session
+from portal.accounts import authority
 from portal.accounts.user import Status, User
 from portal.audit import Action, Way
 from portal.database import db
@@ -81,9 +81,9 @@ def reject(
 ) -> Decision | None:
     """Do not let somebody in. The reason goes to the person, unless `tell` is off (spam).
 
-    The same rejection again changes nothing (None). Open sessions end; the person may sign in
-    again to read the reason. The letter may be sealed already, which saves time for whoever
-    rejects many.
+    The same rejection again changes nothing (None). Open sessions go on: they show nothing but
+    the status page, and their end would tell of it while it can be undone. The letter may be
+    sealed already, which saves time for whoever rejects many.
 
     Raises:
         AlreadyDecided: somebody approved it.
@@ -98,8 +98,6 @@ def reject(
     tell = tell and is_told(user)
     user.rejected_at = clock.now()
     user.rejection_reason = reason
-    if user.login_count:  # who never signed in has none, as most of many at once
-        session.end_all(user)
     audit.record(Action.REJECTED, about=user, by=by, reason=reason, told=tell)
     _clear_the_desk(user, by=by)
     memory.remember(user, Past.REJECTED, reason=reason)

@@ -41,7 +41,7 @@ def test_a_reviewer_approves_somebody_with_the_keyboard_alone(
     _enter(window)
     _tab_to(window, "Registrations", contains=True)
     _enter(window)
-    _tab_to(window, "Approve of Ada Lovelace")
+    _tab_to(window, "Approve (Ada Lovelace)")
     _enter(window)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Approve")
     _tab_to(window, "Access level")

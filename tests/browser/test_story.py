@@ -50,7 +50,7 @@ def test_from_registration_to_the_first_agent(
     with transaction():
         approve(ada, by=None, level=level("guest"))
     window.open("/")
-    expect(page.get_by_role("link", name="Open Translator")).to_be_visible()
+    expect(page.get_by_role("link", name="Open (Translator)")).to_be_visible()
 
     page.locator("details[data-menu] summary").click()
     page.get_by_role("button", name="Sign out").click()

@@ -137,8 +137,8 @@ def test_while_one_waits_one_may_wish_otherwise(browser, a_user):
         select(AuditEntry.details).filter_by(action=Action.WISH_EDITED).order_by(AuditEntry.id)
     ).all()
     assert edits == [
-        {"before": None, "after": "standard"},
-        {"before": "standard", "after": "guest"},
+        {"before": None, "after": "standard", "how": ["link"]},
+        {"before": "standard", "after": "guest", "how": ["link"]},
     ]
 
 
