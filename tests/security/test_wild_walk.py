@@ -19,6 +19,7 @@ from tests.world import World, world_of
 EVERYDAY = 1
 
 pytestmark = [
+    pytest.mark.timeout(400),
     pytest.mark.both_databases(everyday="postgresql"),
     pytest.mark.settings(PORTAL_LIMITS_ENABLED="false"),
 ]
