@@ -12,12 +12,13 @@ from wtforms import SelectField, SelectMultipleField
 from wtforms.validators import DataRequired, InputRequired
 
 from admin_views import timeline
-from admin_views.base import ID, chosen, may_open, way_back
+from admin_views.base import ID, chosen, listed, may_open, way_back
 from admin_views.confirmations import Confirmations
 from admin_views.decisions import Guard
 from admin_views.notes import Notes, noted
 from portal import notifications
 from portal.accounts import access, approval, confirmation, erasure, roles, session, suspension
+from portal.accounts import sign_ins as history
 from portal.accounts.access import AccessLevel
 from portal.accounts.factors import removal
 from portal.accounts.roles import Role
@@ -27,7 +28,7 @@ from portal.desk import marks, question, undo
 from portal.errors import why_not
 from portal.mail import silence
 from portal.notifications import Kind
-from portal.pages import sessions
+from portal.pages import sessions, sign_ins
 from portal.pages.doors import me
 from portal.security.forms import PortalForm, choices, words_field
 
@@ -121,6 +122,19 @@ class OneAccount(Confirmations, Notes):
             done=lambda _number: _("The sessions have ended."),
             back=self._page_of(user_id),
             lines=sessions.listed(self.row(User, user_id)),
+        )
+
+    @expose(f"/{ID.format('user_id')}/sign-ins")
+    def sign_ins(self, user_id: int) -> str:
+        """Show when and from where somebody signed in to this account, or tried to."""
+        user = self.row(User, user_id)
+        page = listed(lambda cursor: history.page(user, cursor))
+        return self.render(
+            "admin/accounts/sign_ins.html",
+            user=user,
+            page=page,
+            lines=sign_ins.lines(page.rows),
+            back=self._page_of(user_id),
         )
 
     @expose(f"/{ID.format('user_id')}/suspension", methods=["GET", "POST"])

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from portal.accounts import code, erasure, intake, session
+from portal.accounts import code, erasure, intake, session, sign_ins
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
@@ -56,6 +56,7 @@ def purge() -> None:
     upkeep.purge()
     mailbox.purge()
     session.purge()
+    sign_ins.purge()
     with transaction():
         code.purge()
         budget.purge()

@@ -28,6 +28,7 @@ def init_app(app: Flask) -> None:
         sessions,
         setup,
         shell,
+        sign_ins,
         status,
         withdrawal,
     )
@@ -35,7 +36,8 @@ def init_app(app: Flask) -> None:
     shell.init_app(app)
     errors.init_app(app)
     assert all((account, confirmation, correction, credentials, home, registration, setup))
-    assert all((status, new_address, proof, second_factor, second_step, sessions, withdrawal))
+    assert all((status, new_address, proof, second_factor, second_step, sessions))
+    assert all((sign_ins, withdrawal))
     app.register_blueprint(pages)
     app.register_blueprint(language.blueprint)
     app.register_blueprint(appearance.blueprint)

@@ -11,7 +11,7 @@ from wtforms import RadioField, SelectField
 from portal import i18n
 from portal.accounts.preferences import change_preferences
 from portal.database import transaction
-from portal.pages import pages, sessions
+from portal.pages import pages, sessions, sign_ins
 from portal.pages.appearance import THEMES
 from portal.pages.doors import me, me_locked
 from portal.security.forms import PortalForm, choices, communication_field, full_name_field
@@ -52,5 +52,11 @@ def account() -> ResponseReturnValue:
             )
         flash(_("Your preferences are saved."), "success")
         return redirect(url_for("pages.account"), 303)
-    page = render_template("pages/account.html", form=form, user=me(), lines=sessions.listed(me()))
+    page = render_template(
+        "pages/account.html",
+        form=form,
+        user=me(),
+        lines=sessions.listed(me()),
+        sign_ins=sign_ins.latest(me()),
+    )
     return page, 400 if form.errors else 200

@@ -22,7 +22,7 @@ from portal.database import locked, transaction
 from portal.errors import StepRefused
 from portal.logs import SecurityEvent, note
 from portal.pages import pages
-from portal.security import half_sign_in, limits, sessions, sign_in
+from portal.security import half_sign_in, history, limits, sessions, sign_in
 from portal.security.forms import PortalForm, trimmed
 
 
@@ -92,6 +92,7 @@ def _taken(user_id: int, typed: str, take: Callable[[User, str], None]) -> StepR
             try:
                 take(user, typed)
             except StepRefused as refused:
+                history.note_wrong_code(user)
                 return refused
     except SQLAlchemyError:
         sessions.forget_the_person()  # nobody is in of whom it is not written down

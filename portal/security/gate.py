@@ -90,6 +90,7 @@ RULES: dict[str, Rule] = {
     "pages.reset": EVERYONE,
     "pages.setup": EVERYONE,
     "pages.account": PEOPLE,
+    "pages.sign_ins": PEOPLE,
     "pages.end_session": PEOPLE,
     "pages.end_other_sessions": PEOPLE,
     "pages.change_password": PEOPLE,
@@ -117,6 +118,7 @@ PANEL: dict[str, Rule] = {
 RULES |= {
     "accounts.access_level": MANAGERS,
     "accounts.sessions": MANAGERS,
+    "accounts.sign_ins": MANAGERS,
     "accounts.suspension": MANAGERS,
     "accounts.reinstatement": MANAGERS,
     "accounts.erasure": MANAGERS,

@@ -20,7 +20,8 @@ from werkzeug.exceptions import TooManyRequests
 
 from portal import canonical, links, settings
 from portal.accounts import credentials
-from portal.security import counters, known_devices, sign_in
+from portal.accounts.sign_ins import Outcome, Tried
+from portal.security import counters, history, known_devices, sign_in
 from portal.security.delays import Delay
 from portal.security.sessions import REGISTERED_HERE
 
@@ -185,7 +186,11 @@ def sign_in_slowly(view: Callable[..., Any]) -> Callable[..., Any]:
         if request.method != "POST" or not rules.enabled or not typed.strip() or not password:
             return view(*args, **kwargs)
         delays = _delays(rules)
-        _take_tries(delays)
+        try:
+            _take_tries(delays)
+        except SlowDown:
+            history.note_failure(_tried().whose, Outcome.DELAYED)
+            raise
         try:
             answer = view(*args, **kwargs)
         except Exception:  # no guess: the portal had no time, or no database, for it
@@ -232,6 +237,7 @@ class _Tried:
 
     account: str
     device: str
+    whose: Tried
 
 
 def _tried() -> _Tried:
@@ -239,7 +245,7 @@ def _tried() -> _Tried:
     if "tried_to_sign_in" not in g:
         user = credentials.find_by_identity(request.form.get("identity", "").strip())
         known = known_devices.known_to(known_devices.mark(user.id if user else 0))
-        g.tried_to_sign_in = _Tried(_tried_account(), known and f"device-{known}")
+        g.tried_to_sign_in = _Tried(_tried_account(), known and f"device-{known}", Tried.of(user))
     found: _Tried = g.tried_to_sign_in
     return found
 

@@ -8,6 +8,7 @@ freshness of Flask-Security.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, after_this_request, current_app, g, request
@@ -23,7 +24,7 @@ from portal.accounts.session import Standing, UserSession
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.desk.traces import network_of
-from portal.security import visit
+from portal.security import history, visit
 
 # What pages note about somebody who is not signed in: whom they mailed.
 MAILED_TO = "mailed_to"
@@ -121,7 +122,7 @@ def _nobody(_request: Any) -> None:
     return
 
 
-def _begin(_app: Flask, user: User, **_about: Any) -> None:
+def _begin(_app: Flask, user: User, authn_via: Sequence[str] | None = None, **_about: Any) -> None:
     """Somebody signed in: a row, and an id that nobody had before (ASVS 7.2.4).
 
     What was brought is never taken over, so that nobody can give a browser an id in advance.
@@ -140,6 +141,7 @@ def _begin(_app: Flask, user: User, **_about: Any) -> None:
     )
     here.begin(secret, lasts=session.lifetimes(user, remembered=True).whole if remembered else None)
     g.pop("csrf_token", None)  # made for the visitor; the next form on this page is the person's
+    history.note_sign_in(user, authn_via or ())
 
 
 def _end(_app: Flask, **_about: Any) -> None:

@@ -24,7 +24,7 @@ from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.database import db
 from portal.logs import SecurityEvent, note
-from portal.security import half_sign_in, hashing, sessions
+from portal.security import half_sign_in, hashing, history, sessions
 from portal.security.forms import Translated
 from portal.security.proved import note_proved
 from portal.security.redirects import local_target
@@ -48,6 +48,7 @@ def sign_in() -> ResponseReturnValue:
         db.session.rollback()
         sessions.forget_the_person()  # nobody is in of whom it is not written down
         raise
+    history.note_failed()
     if not current_user.is_authenticated and half_sign_in.who() is not None:
         return answer  # to the second step, which leads on from there
     return _onward(answer)
@@ -137,7 +138,9 @@ class SignInForm(LoginForm):
             is_right = super().validate(**kwargs)
         if is_right:
             return True
-        if self.user_authenticated and isinstance(found, User):
+        knows_password = self.user_authenticated and isinstance(found, User)
+        history.will_fail(found, knows_password=knows_password)
+        if knows_password and found is not None:
             return self._say_why_closed(found)
         return self._refuse_generically()
 

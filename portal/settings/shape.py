@@ -149,6 +149,7 @@ class Sessions:
     longest_hours: int = whole(168, 1, 8760)
     staff_idle_minutes: int = whole(60, 5, 43200)
     staff_longest_hours: int = whole(24, 1, 8760)
+    history_days: int = whole(180, 1, 3650)
     reset_within_minutes: int = whole(30, 5, 1440)
     change_address_within_minutes: int = whole(60, 5, 1440)
 

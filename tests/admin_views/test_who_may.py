@@ -53,6 +53,7 @@ WEAKEST = {
     "workplace.keys": "reviewer",
     "accounts.access_level": "manager",
     "accounts.sessions": "manager",
+    "accounts.sign_ins": "manager",
     "accounts.suspension": "manager",
     "accounts.reinstatement": "manager",
     "accounts.erasure": "manager",

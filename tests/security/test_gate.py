@@ -71,6 +71,7 @@ AUDIENCE: dict[str, set[str]] = {
             "pages.home",
             "pages.open_agent",
             "pages.account",
+            "pages.sign_ins",
             "pages.end_session",
             "pages.end_other_sessions",
             "pages.change_password",
@@ -127,6 +128,7 @@ AUDIENCE: dict[str, set[str]] = {
         [
             "accounts.access_level",
             "accounts.sessions",
+            "accounts.sign_ins",
             "accounts.suspension",
             "accounts.reinstatement",
             "accounts.erasure",
