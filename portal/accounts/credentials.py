@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from portal import audit, canonical
 from portal.accounts import usernames
@@ -135,13 +136,15 @@ def find_by_identity(identity: str) -> User | None:
     if "@" in identity:
         return _owner(identity)
     return db.session.scalars(
-        select(User).filter_by(username_canonical=canonical.username(identity))
+        select(User)
+        .filter_by(username_canonical=canonical.username(identity))
+        .options(lazyload("*"))  # as much work for nobody
     ).one_or_none()
 
 
 def _owner(email: str) -> User | None:
     return db.session.scalars(
-        select(User).filter_by(email_canonical=canonical.email(email))
+        select(User).filter_by(email_canonical=canonical.email(email)).options(lazyload("*"))
     ).one_or_none()
 
 

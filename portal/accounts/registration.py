@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from portal import audit, canonical, clock, links
 from portal.accounts import code, confirmation
@@ -193,7 +194,10 @@ def _tell_username_is_taken(application: Application) -> None:
 
 def _owner_of_address(email: str) -> User | None:
     return db.session.scalars(
-        select(User).filter_by(email_canonical=canonical.email(email)).with_for_update(of=User)
+        select(User)
+        .filter_by(email_canonical=canonical.email(email))
+        .options(lazyload("*"))  # as much work for nobody
+        .with_for_update(of=User)
     ).one_or_none()
 
 

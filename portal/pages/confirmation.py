@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
@@ -282,5 +283,8 @@ def _state(reading: Reading) -> str:
 
 def _whose_address(email: str) -> User | None:
     return db.session.scalars(
-        select(User).filter_by(email_canonical=canonical.email(email)).with_for_update(of=User)
+        select(User)
+        .filter_by(email_canonical=canonical.email(email))
+        .options(lazyload("*"))  # as much work for nobody
+        .with_for_update(of=User)
     ).one_or_none()

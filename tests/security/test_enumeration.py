@@ -1,6 +1,7 @@
 """Strangers learn nothing about who has an account: the same answer for the same work (H, D7, D8).
 
-Work is counted where it leaves our code: hashes at argon2, commits and rows at the database.
+Work is counted where it leaves our code: hashes at argon2, statements, commits and rows at the
+database.
 """
 
 import re
@@ -19,7 +20,7 @@ from portal.database import db, transaction
 from portal.mail import silence
 from portal.mail.mail import Mail
 from tests.pages import filled_in
-from tests.people import PASSWORD
+from tests.people import PASSWORD, person
 
 pytestmark = pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 
@@ -44,6 +45,7 @@ class Work:
     hashes: int = 0
     commits: int = 0
     mails: int = 0
+    statements: int = 0
 
 
 @dataclass
@@ -56,10 +58,12 @@ class Meter:
         """What a deed answers, and the work that it took."""
         mails, before = self._mails(), replace(self.total)
         answer = deed()
+        statements = self.total.statements - before.statements
         return answer, Work(
             hashes=self.total.hashes - before.hashes,
             commits=self.total.commits - before.commits,
             mails=self._mails() - mails,
+            statements=statements,
         )
 
     @staticmethod
@@ -86,8 +90,13 @@ def meter(app, monkeypatch):
     def committed(_connection):
         meter.total.commits += 1
 
+    def asked(*_about):
+        meter.total.statements += 1
+
     event.listen(db.engine, "commit", committed)
+    event.listen(db.engine, "before_cursor_execute", asked)
     yield meter
+    event.remove(db.engine, "before_cursor_execute", asked)
     event.remove(db.engine, "commit", committed)
 
 
@@ -112,6 +121,7 @@ def make(kind, a_user):
     if kind == "erased":
         with transaction():
             erase(user, by=None)
+    db.session.expunge_all()  # what the test still holds would be read once more
 
 
 def masked(answer) -> tuple:
@@ -122,7 +132,7 @@ def masked(answer) -> tuple:
     headers = sorted(
         (name, value)
         for name, value in answer.headers.items()
-        if name not in ("Set-Cookie", "Content-Length", "X-RateLimit-Reset", "Date")
+        if name not in ("Set-Cookie", "Content-Length", "X-RateLimit-Reset", "Date", "X-Request-ID")
     )
     cookies = sorted(
         re.sub(r"^(\w+)=([^;]*)", lambda found: found.group(1), line)
@@ -130,6 +140,10 @@ def masked(answer) -> tuple:
     )
     return answer.status_code, text, headers, cookies
 
+
+# Statements that make an account where there was none, a few milliseconds in all: that little a
+# stranger may see of a registration (see benchmarks/enumeration.py).
+NEW_ACCOUNT = 9
 
 FORMS = {
     "/register, the address": ("/register", filled_in.registration(username="somebody")),
@@ -162,7 +176,37 @@ def test_a_form_answers_alike_with_alike_work_whoever_is_known(
     stranger = ask("unknown")
 
     for kind in KINDS:
-        assert ask(kind) == stranger, kind
+        # Of who said that it was not they, it is asked whether they have confirmed since.
+        spare = int(kind.startswith("silenced")) + (NEW_ACCOUNT if path == "/register" else 0)
+        assert_alike(ask(kind), stranger, kind, spare=spare)
+
+
+def assert_alike(found, stranger, kind, *, spare=0) -> None:
+    """The same answer for the same work, but for so many statements to the database."""
+    (work, *answer), (work_of_stranger, *answer_of_stranger) = found, stranger
+    assert answer == answer_of_stranger, kind
+    assert replace(work, statements=0) == replace(work_of_stranger, statements=0), kind
+    assert abs(work.statements - work_of_stranger.statements) <= spare, kind
+
+
+@time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False)
+def test_a_change_of_address_answers_alike_with_alike_work_whoever_has_it(
+    new_browser, meter, people
+):
+    def ask(kind):
+        clear()
+        make(kind, people.user)
+        browser = new_browser()
+        browser.sign_in(person(people.user(approved=True, username="mover")))
+        data = {"csrf_token": browser.token("/change-email"), "email": "ada@example.org"}
+        data["current_password"] = PASSWORD
+        answer, work = meter.of(lambda: browser.post("/change-email", data=data))
+        return work, masked(answer)
+
+    stranger = ask("unknown")
+
+    for kind in ("unconfirmed", "approved", "suspended", "silenced"):
+        assert_alike(ask(kind), stranger, kind, spare=2)
 
 
 def clear() -> None:
@@ -180,7 +224,8 @@ def test_the_meter_sees_work(browser, meter, a_user):
 
     _answer, work = meter.of(lambda: browser.post("/register", data=data))
 
-    assert work == Work(hashes=1, commits=1, mails=1)
+    assert replace(work, statements=0) == Work(hashes=1, commits=1, mails=1)
+    assert work.statements > 10
 
 
 def test_a_password_that_is_wrong_costs_what_a_name_that_nobody_has_costs(browser, meter, a_user):
