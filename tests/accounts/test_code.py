@@ -151,7 +151,7 @@ def test_what_is_no_code_is_a_wrong_one(a_user, typed):
     assert not check(None, typed)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_a_crowd_that_has_the_right_code_one_is_let_through(app, a_user):
     ada = a_user()
     right = issue(ada)
@@ -159,7 +159,7 @@ def test_of_a_crowd_that_has_the_right_code_one_is_let_through(app, a_user):
     assert sorted(_all_at_once(app, ada, [right] * 64)) == [False] * 63 + [True]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_a_crowd_of_guesses_costs_a_try_each(app, a_user):
     """A limit that is read first and written later lets a crowd through (devise CVE-2019-5421)."""
     ada = a_user()
@@ -173,7 +173,7 @@ def test_a_crowd_of_guesses_costs_a_try_each(app, a_user):
     assert db.session.scalar(kept) == 6
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_a_crowd_that_asks_for_a_code_leaves_one_that_works(app, a_user):
     ada = a_user()
     number = ada.id

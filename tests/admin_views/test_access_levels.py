@@ -99,7 +99,7 @@ def test_a_level_in_use_stays_and_says_how_many_use_it(a_user, manager, signed_i
     assert "guest" in names()
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_a_level_that_came_into_use_at_the_last_moment_stays(
     a_user, manager, signed_in, monkeypatch
 ):

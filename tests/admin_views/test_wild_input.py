@@ -51,7 +51,7 @@ def test_no_cursor_makes_an_error(a_user, administrator, signed_in, share):
 
 
 @pytest.mark.long
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_no_form_with_wild_fields_makes_an_error_or_a_change(app, a_user, administrator, signed_in):
     panel = a_busy_portal(a_user)
     browser = signed_in(administrator)

@@ -41,7 +41,11 @@ def test_no_page_has_a_barrier(
     new_browser: Callable[[], Browser],
     new_window: Callable[..., Window],
 ) -> None:
-    """Each page once every day; in the long run at every address that it has."""
+    """Each page once every day; in the long run at every address that it has.
+
+    Contrast takes most of the time that axe takes. What colours there are is shown by a page of
+    each kind in every theme, below; in the long run every page is looked at for it too.
+    """
     user = world.visitors[visitor]
     client, window = new_browser(), new_window(viewport=DESK)
     if user is not None:
@@ -54,7 +58,7 @@ def test_no_page_has_a_barrier(
     chosen = addresses if every else _one_of_each_page(app, addresses)
     for address in list(chosen)[part::parts]:
         window.open(address)
-        found |= _problems(window, address)
+        found |= _problems(window, address, but=() if every else ("color-contrast",))
         window.page.set_viewport_size(PHONE)
         if wide := window.overflow():
             found.setdefault(address, []).append(f"{wide} px wider than a phone")
@@ -65,9 +69,13 @@ def test_no_page_has_a_barrier(
     assert looked_at > 0
 
 
-# Together with the crawl, which is light, from left to right and at a desk, the everyday ones
-# meet each pair of theme, direction and width once.
-EVERYDAY = {("phone", "light", "ar"), ("phone", "dark", "en"), ("desk", "dark", "ar")}
+# They meet each pair of theme, direction and width once.
+EVERYDAY = {
+    ("desk", "light", "en"),
+    ("phone", "light", "ar"),
+    ("phone", "dark", "en"),
+    ("desk", "dark", "ar"),
+}
 
 
 @pytest.mark.parametrize(
@@ -171,9 +179,11 @@ def _one_of_each_page(app: Flask, addresses: Iterable[str]) -> Iterator[str]:
             yield address
 
 
-def _problems(window: Window, name: str, rules: Sequence[str] = WCAG) -> dict[str, list[str]]:
+def _problems(
+    window: Window, name: str, rules: Sequence[str] = WCAG, *, but: Sequence[str] = ()
+) -> dict[str, list[str]]:
     """What axe finds, what the browser complained about, and drawings that are missing."""
-    problems = [*window.barriers(rules), *window.complaints, *_missing_icons(window)]
+    problems = [*window.barriers(rules, but=but), *window.complaints, *_missing_icons(window)]
     window.complaints.clear()
     return {name: problems} if problems else {}
 

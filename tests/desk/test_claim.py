@@ -169,7 +169,7 @@ def test_those_who_look_at_something_now_are_found_by_name(a_user, people, noon)
     assert plans.whole_reads(asked, "users") == []
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_two_who_begin_to_look_at_once_one_has_it(app, ada, reviewer, colleague):
     def looks(user_id: int, by_id: int):
         def deed() -> None:

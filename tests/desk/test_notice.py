@@ -299,7 +299,7 @@ def test_a_mail_that_still_waits_gives_way_to_the_next_one(a_user, reviewer):
     assert [mail.kind for mail in listing.page(Shelf.DROPPED).rows] == ["registrations_waiting"]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_two_workers_at_once_one_tells(app: Flask, a_user, reviewer):
     confirmed(a_user, NOON)
     db.session.remove()

@@ -169,7 +169,7 @@ def test_applicants_are_reminded_in_their_language(a_user, reviewer, language):
     assert max(outbox.waiting(), key=lambda mail: mail.id).language == language
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.parametrize("passed", [3 * DAY, 14 * DAY])
 def test_two_workers_at_once_do_it_once(app: Flask, a_user, reviewer, passed):
     asked(a_user, reviewer)

@@ -96,7 +96,7 @@ def test_looks_within_a_second_are_a_robots_also_the_first_of_them(mail):
     assert [looker for looker, _ in noted()] == [Looker.ROBOT, Looker.ROBOT, Looker.PERSON]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_looks_at_the_very_same_moment_see_each_other_and_have_an_end(app, mail):
     ticket = mail.ticket
 

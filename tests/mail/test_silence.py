@@ -52,7 +52,7 @@ def last() -> int:
     return max(db.session.scalars(select(Mail.id)), default=0)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_after_it_nothing_that_staff_do_mails_whom_they_confirmed_by_hand(
     ada: User, reviewer: User, manager: User
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_link_of_before_confirms_nothing_once_the_address_is_silenced(a_user: 
         credentials.change_address(eve, email="Ada@example.org")
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_many_mails_ask_once_who_wants_none(a_user: Any) -> None:
     people = [a_user() for _ in range(4)]
     with transaction():

@@ -314,7 +314,7 @@ def test_no_bell_rings_for_an_event_and_no_mail_worker_takes_it(hook):
     assert hook.told == []
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_two_workers_one_tells(app: Flask, hook):
     post()
     db.session.remove()

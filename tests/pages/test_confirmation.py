@@ -304,7 +304,7 @@ def test_a_name_typed_by_a_second_registration_shows_in_no_mail_to_others(browse
     assert "evil.example" not in texts_to("ada@example.org")
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_a_link_pressed_by_many_at_once_confirms_once(app, browser, new_browser):
     register(browser)

@@ -193,7 +193,7 @@ def test_guesses_from_one_place_are_limited_whatever_addresses_they_are_for(brow
     assert answers == [400] * 20 + [429]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_a_code_entered_by_many_at_once_lets_one_through(app, browser, new_browser):
     register(browser)

@@ -170,7 +170,7 @@ def test_the_new_password_obeys_the_rules_and_is_typed_twice(browser, ada):
         assert answer.status_code == 400
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_a_reset_link_used_by_sixteen_at_once_works_for_one(app, browser, new_browser, ada):
     link = reset_link(browser)
@@ -419,7 +419,7 @@ def test_the_new_address_stands_in_no_mail_before_it_is_proved_but_the_notice(br
     assert "new@example.org" in texts_to("ada@example.org")
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_two_people_who_move_to_one_address_at_once_do_not_both_get_there(app, new_browser, a_user):
     movers = [a_user(approved=True) for _ in range(6)]
@@ -479,7 +479,7 @@ def test_keeping_the_same_username_mails_nobody(browser, ada):
     assert len(outbox.waiting()) == before
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_two_people_who_want_one_username_at_once_do_not_both_get_it(app, new_browser, a_user):
     people = [a_user(approved=True) for _ in range(6)]

@@ -99,7 +99,7 @@ def test_the_button_again_is_quiet(browser):
     assert open_kinds() == [Kind.NOT_ME]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_the_button_pressed_by_many_at_once_tells_staff_once(app, browser, new_browser):
     register(browser)
     link = the_link()

@@ -147,7 +147,7 @@ def test_a_name_that_is_taken_says_so(browser, a_user, field):
     assert "taken" in answer.get_data(as_text=True) or "exists" in answer.get_data(as_text=True)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false")
 def test_one_link_used_by_sixteen_at_once_makes_one_account(app, new_browser):
     link = invite()

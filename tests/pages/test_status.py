@@ -133,7 +133,7 @@ def test_an_answer_to_nothing_is_refused_in_words(browser, a_user):
     assert "There is no question to answer." in answer.text
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.parametrize("by_link", [False, True], ids=["signed in", "by link"])
 def test_a_rejection_is_not_shown_before_its_mail_may_leave(browser, a_user, reviewer, by_link):
     """Or undoing would take back what they have read. A bulk holds it for longer."""

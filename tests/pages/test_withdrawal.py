@@ -234,7 +234,7 @@ def test_an_address_that_wants_no_mail_gets_no_code_either(browser, a_user):
     assert "status_code" not in kinds_to(ADA)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_many_who_use_a_code_at_once_one_withdraws(app, browser, ada, page):
     code = ask_for_code(browser, page)
 
@@ -244,7 +244,7 @@ def test_of_many_who_use_a_code_at_once_one_withdraws(app, browser, ada, page):
     assert actions_about(ada).count(Action.WITHDRAWN) == 1
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_many_wrong_guesses_at_once_each_costs_a_try(app, browser, ada, page):
     code = ask_for_code(browser, page)
 

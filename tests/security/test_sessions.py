@@ -394,7 +394,7 @@ def test_the_page_lists_where_somebody_is_signed_in_and_signs_one_out(browser, n
     assert [(entry.about_id, entry.by_id) for entry in ended] == [(ada.id, ada.id)]
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_two_browsers_that_sign_each_other_out_at_once_one_stays(app, new_browser, a_user):
     ada = a_user(approved=True)
     browsers = [new_browser() for _ in range(2)]

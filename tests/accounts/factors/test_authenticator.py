@@ -131,7 +131,7 @@ def test_the_wait_has_an_end_and_a_recovery_code_does_not_wait(ada):
         assert check(ada, phone.shows()) is Verdict.RIGHT
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_many_who_try_one_code_at_once_one_gets_in(app, ada):
     phone, _ = set_up(ada)
     ada_id, code = ada.id, phone.shows(later=1)

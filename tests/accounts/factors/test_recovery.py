@@ -79,7 +79,7 @@ def test_there_are_none_without_a_factor_that_they_stand_in_for(ada):
         recovery.keep(ada)
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 def test_of_many_who_try_one_code_at_once_one_gets_in(app, ada):
     _, codes = set_up(ada)
     ada_id = ada.id
