@@ -81,6 +81,7 @@ class Action(StrEnum):
     FACTOR_REMOVED = "account.factor_removed"
     FACTORS_RESET = "account.factors_reset"
     FACTOR_GUESSED = "account.factor_guessed"
+    PASSKEY_COPIED = "account.passkey_copied"
     RECOVERY_CODES_MADE = "account.recovery_codes_made"
     RECOVERY_CODE_USED = "account.recovery_code_used"
     STAFF_INVITED = "staff.invited"
@@ -139,6 +140,7 @@ _LABELS = {
     Action.FACTOR_REMOVED: _l("Second factor removed"),
     Action.FACTORS_RESET: _l("Second factor reset"),
     Action.FACTOR_GUESSED: _l("Many wrong codes at the second step"),
+    Action.PASSKEY_COPIED: _l("A passkey seems to have been copied"),
     Action.RECOVERY_CODES_MADE: _l("Recovery codes made"),
     Action.RECOVERY_CODE_USED: _l("Recovery code used"),
     Action.STAFF_INVITED: _l("Staff invited"),

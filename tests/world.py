@@ -31,6 +31,7 @@ NO_PAGES = {
     "health.ready",
     "mailbox.part",
     "mailbox.source",
+    "pages.passkey_options",
     "registrations.letter",
     "registrations.claims",
     "figures.export_reviewers",
@@ -147,6 +148,7 @@ def world_of(people: People, language: str) -> World:
                 token(links.status(user)) for user in (pending, rejected)
             ],
             "pages.setup.token": [_invitation(), "nonsense"],
+            "passkey_id": [999],
             "letter_id": [_letter(), 0],
             "bulk_id": [*_bulks([suspended.id, unconfirmed.id], reviewer), 999],
         },

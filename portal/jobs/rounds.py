@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy.exc import OperationalError
 
 from portal.accounts import code, erasure, intake, session, sign_ins
+from portal.accounts.factors import passkey
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
@@ -61,6 +62,7 @@ def purge() -> None:
         code.purge()
         budget.purge()
         intake.purge()
+        passkey.purge()
         bulk_asking.purge()
     erased = ERASED_AT_ONCE
     while erased == ERASED_AT_ONCE and not stopping.is_set():

@@ -239,6 +239,11 @@ def factor_guessed(user: User) -> Message:
     return _to(user, "factor_guessed", when=clock.now(), link=links.absolute("pages.forgot"))
 
 
+def passkey_copied(user: User, name: str) -> Message:
+    """Tell somebody that a passkey of theirs counted backwards, as a copy of it would."""
+    return _about_factors(user, "passkey_copied", passkey=unlinked(name))
+
+
 def recovery_code_used(user: User, left: int, *, few: int) -> Message:
     """Tell somebody that a recovery code was used, how many are left, and if those are few."""
     return _about_factors(user, "recovery_code_used", left=left, are_few=left <= few)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import segno
-from flask import flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
+from sqlalchemy.exc import IntegrityError
 from wtforms import BooleanField, HiddenField, StringField
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, Length
 
 from portal.accounts import code
-from portal.accounts.factors import authenticator, recovery, removal, standing
+from portal.accounts.factors import authenticator, passkey, recovery, removal, standing
 from portal.accounts.factors.standing import Missing
 from portal.database import transaction
 from portal.errors import StepRefused, why_not
 from portal.pages import pages
 from portal.pages.doors import me, me_locked
 from portal.security import limits, sessions
-from portal.security.forms import PortalForm, trimmed
+from portal.security.forms import PlainText, PortalForm, trimmed
+
+PASSKEY_ID = "<int(min=1, max=2147483647):passkey_id>"
 
 
 class AppForm(PortalForm):
@@ -32,6 +35,36 @@ class AppForm(PortalForm):
         filters=[trimmed],
         render_kw={"inputmode": "numeric", "maxlength": code.LONGEST_TYPED},
     )
+
+
+def _name_field() -> StringField:
+    """By what somebody will know a passkey of theirs."""
+    return StringField(
+        _l("Name of the passkey"),
+        [
+            InputRequired(_l("Give it a name by which you will know it.")),
+            Length(
+                max=passkey.LONGEST_NAME,
+                message=_l("Shorten this to %(max)d characters."),
+            ),
+            PlainText(),
+        ],
+        filters=[trimmed],
+        description=_l("Such as the device that keeps it: phone, laptop, key on the ring."),
+    )
+
+
+class PasskeyForm(PortalForm):
+    """Adding a passkey: its name, and what it answered, which no person types."""
+
+    name = _name_field()
+    code = HiddenField()
+
+
+class PasskeyNameForm(PortalForm):
+    """Another name for a passkey."""
+
+    name = _name_field()
 
 
 class KeptForm(PortalForm):
@@ -56,6 +89,8 @@ def second_factor() -> ResponseReturnValue:
         must_begin=lacks is Missing.FACTOR,
         is_required=standing.is_required_of(user),
         app=authenticator.of(user),
+        passkeys=passkey.of(user),
+        passkeys_are_possible=passkey.are_possible(),
         codes_left=recovery.left(user),
         few=recovery.FEW,
     )
@@ -115,6 +150,81 @@ def app_removal() -> ResponseReturnValue:
         "pages/factor_removal.html",
         form=form,
         title=_("Remove the authenticator app"),
+        is_last=removal.number(me()) <= 1,
+        refused=None if form.errors else why_not(removal.must_be_removable, me()),
+    ), 400 if form.errors else 200
+
+
+@pages.route("/second-factor/passkeys/new", methods=["GET", "POST"])
+@limits.by_account
+def new_passkey() -> ResponseReturnValue:
+    """Add a passkey. The page's script asks the device for it and sends what it answered."""
+    if not passkey.are_possible():
+        return redirect(url_for("pages.second_factor"), 303)
+    form = PasskeyForm()
+    if form.validate_on_submit() and not form.code.data:
+        form.refuse(
+            StepRefused(_l("Passkeys need JavaScript and a browser that knows them. Try another."))
+        )
+    elif form.validate_on_submit():
+        try:
+            with transaction():
+                user = me_locked()
+                passkey.add(user, answer=form.code.data or "", name=form.name.data or "")
+                here = sessions.go_on(user)
+        except StepRefused as refused:
+            form.refuse(refused)
+        except IntegrityError:
+            form.refuse(StepRefused(_l("The portal knows this passkey already.")))
+        else:
+            sessions.keep(here, user)
+            return _added()
+    form.code.data = ""
+    return render_template(
+        "pages/new_passkey.html", form=form, options=passkey.options_to_add(me())
+    ), 400 if form.errors else 200
+
+
+@pages.route(f"/second-factor/passkeys/{PASSKEY_ID}", methods=["GET", "POST"])
+@limits.by_account
+def passkey_name(passkey_id: int) -> ResponseReturnValue:
+    """Give a passkey another name."""
+    found = passkey.one_of(me(), passkey_id) or abort(404)
+    form = PasskeyNameForm(data={"name": found.name})
+    if form.validate_on_submit():
+        with transaction():
+            mine = passkey.one_of(me_locked(), passkey_id)
+            if mine is not None:
+                passkey.rename(mine, name=form.name.data or "")
+        flash(_("The name is saved."), "success")
+        return redirect(url_for("pages.second_factor"), 303)
+    return render_template("pages/passkey_name.html", form=form), 400 if form.errors else 200
+
+
+@pages.route(f"/second-factor/passkeys/{PASSKEY_ID}/removal", methods=["GET", "POST"])
+@limits.by_account
+def passkey_removal(passkey_id: int) -> ResponseReturnValue:
+    """Take a passkey away, after a page that says what that means."""
+    found = passkey.one_of(me(), passkey_id) or abort(404)
+    form = PortalForm()
+    if form.validate_on_submit():
+        try:
+            with transaction():
+                user = me_locked()
+                mine = passkey.one_of(user, passkey_id) or abort(404)
+                removal.remove_passkey(user, mine)
+                here = sessions.go_on(user)
+        except StepRefused as refused:
+            form.refuse(refused)
+        else:
+            sessions.keep(here, user)
+            flash(_("The passkey is removed."), "success")
+            return redirect(url_for("pages.second_factor"), 303)
+    return render_template(
+        "pages/factor_removal.html",
+        form=form,
+        title=_("Remove the passkey"),
+        name=found.name,
         is_last=removal.number(me()) <= 1,
         refused=None if form.errors else why_not(removal.must_be_removable, me()),
     ), 400 if form.errors else 200

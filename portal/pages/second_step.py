@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import flash, redirect, render_template, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
-from wtforms import StringField
+from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from portal.accounts import code
-from portal.accounts.factors import authenticator, recovery
+from portal.accounts.factors import authenticator, passkey, recovery
 from portal.accounts.factors.authenticator import Verdict
 from portal.accounts.user import User
 from portal.database import locked, transaction
@@ -24,6 +24,7 @@ from portal.logs import SecurityEvent, note
 from portal.pages import pages
 from portal.security import half_sign_in, history, limits, sessions, sign_in
 from portal.security.forms import PortalForm, trimmed
+from portal.security.redirects import local_target
 
 
 class CodeForm(PortalForm):
@@ -48,6 +49,16 @@ class RecoveryCodeForm(PortalForm):
     )
 
 
+class AnswerForm(PortalForm):
+    """What a passkey answered, which no person types."""
+
+    code = HiddenField(
+        validators=[
+            InputRequired(_l("The passkey did not give the answer that was asked for. Try again."))
+        ],
+    )
+
+
 @pages.route("/second-step", methods=["GET", "POST"])
 @limits.by_address("second_step")
 def second_step() -> ResponseReturnValue:
@@ -62,8 +73,43 @@ def second_step_recovery() -> ResponseReturnValue:
     return _step(RecoveryCodeForm(), "pages/second_step_recovery.html", _by_recovery_code)
 
 
+@pages.post("/second-step/passkey")
+@limits.by_address("second_step")
+def second_step_passkey() -> ResponseReturnValue:
+    """The same with a passkey: the page's script brings its answer."""
+    return _step(AnswerForm(), "pages/second_step.html", _by_passkey)
+
+
+@pages.get("/passkey/options")
+def passkey_options() -> ResponseReturnValue:
+    """What a browser needs to sign in with a passkey; the same for everybody, but for chance."""
+    if not passkey.are_possible():
+        abort(404)
+    return Response(passkey.options_to_sign_in(), mimetype="application/json")
+
+
+@pages.post("/passkey/sign-in")
+@limits.by_address("sign_in")
+def passkey_sign_in() -> ResponseReturnValue:
+    """Let somebody in by a passkey alone."""
+    if current_user.is_authenticated:
+        return redirect(url_for("pages.home"))
+    form, wanted = AnswerForm(), local_target(request.form.get("next"))
+    if form.validate_on_submit():
+        refusal = _in_one_transaction(lambda: _by_passkey_alone(form.code.data or ""))
+        if refusal is None:
+            return sign_in.onward(wanted)
+        note(SecurityEvent.SIGN_IN_FAILED)
+        flash(str(refusal), "error")
+    else:
+        flash(_("The passkey did not give the answer that was asked for. Try again."), "error")
+    return redirect(url_for("security.login", next=wanted), 303)
+
+
 def _step(
-    form: CodeForm | RecoveryCodeForm, template: str, take: Callable[[User, str], None]
+    form: CodeForm | RecoveryCodeForm | AnswerForm,
+    template: str,
+    take: Callable[[User, str], None],
 ) -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(url_for("pages.home"))
@@ -72,32 +118,54 @@ def _step(
         flash(_("Sign in again: it took too long, or this account changed meanwhile."), "warning")
         return redirect(url_for("security.login"))
     if form.validate_on_submit():
-        wanted = half_sign_in.wanted()
-        user_id = user.id
-        refusal = _taken(user_id, form.code.data or "", take)
+        wanted, user_id = half_sign_in.wanted(), user.id
+        refusal = _in_one_transaction(lambda: _try(take, user_id, form.code.data or ""))
         if refusal is None:
             return sign_in.onward(wanted)
         note(SecurityEvent.SECOND_STEP_FAILED, about=user_id)
         form.refuse(refusal)
-    page = render_template(template, form=form, has_app=authenticator.of(user) is not None)
+    has_passkeys = passkey.are_possible() and passkey.number(user) > 0
+    page = render_template(
+        template,
+        form=form,
+        code_form=form if isinstance(form, CodeForm) else CodeForm(formdata=None),
+        has_app=authenticator.of(user) is not None,
+        passkey_options=passkey.options_for_second_step(user) if has_passkeys else None,
+    )
     return page, 400 if form.errors else 200
 
 
-def _taken(user_id: int, typed: str, take: Callable[[User, str], None]) -> StepRefused | None:
-    """Try the code in one transaction, which also keeps that it was tried. Says why not."""
+def _in_one_transaction(take: Callable[[], None]) -> StepRefused | None:
+    """Take a factor in one transaction, which also keeps that it was tried. Says why not."""
     try:
         with transaction():
-            user = locked(User, user_id)
-            assert user is not None
             try:
-                take(user, typed)
+                take()
             except StepRefused as refused:
-                history.note_wrong_code(user)
                 return refused
     except SQLAlchemyError:
         sessions.forget_the_person()  # nobody is in of whom it is not written down
         raise
     return None
+
+
+def _try(take: Callable[[User, str], None], user_id: int, typed: str) -> None:
+    user = locked(User, user_id)
+    assert user is not None
+    try:
+        take(user, typed)
+    except StepRefused:
+        history.note_wrong_code(user)
+        raise
+
+
+def _by_passkey(user: User, answer: str) -> None:
+    passkey.check_second_step(user, answer)
+    half_sign_in.complete(user, by="passkey")
+
+
+def _by_passkey_alone(answer: str) -> None:
+    half_sign_in.complete_at_once(passkey.who_signs_in(answer))
 
 
 def _by_app(user: User, typed: str) -> None:

@@ -13,6 +13,7 @@ from flask_login import current_user
 
 from portal import settings
 from portal.accounts import passwords
+from portal.accounts.factors import passkey
 from portal.accounts.permissions import Permission
 from portal.accounts.user import Status, User
 from portal.mail import mailbox
@@ -33,6 +34,7 @@ class MenuItem(NamedTuple):
 def init_app(app: Flask) -> None:
     """Give templates the shell's values."""
     app.add_template_global(static_url)
+    app.add_template_global(passkey.are_possible, "passkeys_are_possible")
     app.context_processor(_shell)
 
 

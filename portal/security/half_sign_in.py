@@ -84,3 +84,9 @@ def complete(user: User, *, by: str) -> None:
     """Sign somebody in who showed both, in the transaction that uses the factor up."""
     kept = session.pop(_KEY, None) or {}
     login_user(user, remember=bool(kept.get("remember")), authn_via=["password", by])
+
+
+def complete_at_once(user: User) -> None:
+    """Sign somebody in by a passkey alone, whose device has looked who is there."""
+    forget()
+    login_user(user, remember=False, authn_via=["passkey"])

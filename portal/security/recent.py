@@ -31,6 +31,8 @@ ENDPOINTS = frozenset(
         "pages.second_factor",
         "pages.authenticator_app",
         "pages.app_removal",
+        "pages.new_passkey",
+        "pages.passkey_removal",
         "pages.recovery_codes",
         "accounts.factors_reset",
         "accounts.access_level",

@@ -119,7 +119,9 @@ def app(
         bind = f"127.0.0.1:{free.getsockname()[1]}"
     environ = {"PORTAL_BIND": bind, "PORTAL_LIMITS_ENABLED": "false"}
     for mark in request.node.iter_markers("settings"):
-        environ |= mark.kwargs
+        # Where passkeys are about, a name: browsers bind them to no address of numbers.
+        port = bind.rpartition(":")[2]
+        environ |= {name: value.replace("{port}", port) for name, value in mark.kwargs.items()}
     site = a_site(make_settings(tmp_path / "instance", database_url, **environ))
     with site.app_context():
         limiter.reset()

@@ -65,3 +65,62 @@ def test_staff_set_up_an_app_at_their_first_sign_in_and_use_it_at_the_next(
     lost.open("/second-factor")
     assert "9 recovery codes are left" in lost.page.inner_text("main")
     assert window.complaints == again.complaints == lost.complaints == []
+
+
+@pytest.mark.settings(PORTAL_PUBLIC_URL="http://localhost:{port}")
+def test_a_passkey_is_added_and_signs_in_alone_and_after_the_password(
+    people: People, new_window: Callable[..., Window]
+) -> None:
+    people.user(approved=True, username="ada")
+    window = new_window(**NARROW)
+    page: Any = window.page
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    window.sign_in_as("ada")
+    window.open("/second-factor")
+    is_fine(window)
+    page.get_by_role("link", name="Add a passkey").click()
+    page.get_by_label("Name of the passkey").fill("Laptop")
+    is_fine(window)
+    window.press("Add a passkey")
+    window.press("Show me recovery codes")
+    page.get_by_label("I have kept the codes in a safe place.").check()
+    window.press("Finish")
+    assert page.get_by_role("heading", name="Laptop").is_visible()
+    is_fine(window)
+
+    for name in ("Rename", "Remove"):
+        page.get_by_role("link", name=f"{name} Laptop").click()
+        is_fine(window)
+        page.go_back()
+
+    sign_out(window)
+    window.open("/login?next=/account")
+    is_fine(window)
+    window.press("Sign in with a passkey")
+    assert page.url == window.site + "/account"
+
+    sign_out(window)
+    window.sign_in_as("ada")
+    assert page.url.endswith("/second-step")
+    is_fine(window)
+    window.press("Use a passkey")
+    assert page.url == window.site + "/"
+    assert window.complaints == []
+
+
+def sign_out(window: Window) -> None:
+    """By the menu."""
+    window.page.locator("details[data-menu] summary").click()
+    with window.page.expect_navigation():
+        window.page.get_by_role("button", name="Sign out").click()

@@ -231,6 +231,7 @@ def _letters(world: World) -> list[Any]:
         "factor_removed": messages.factor_removed(user, "app", is_last=True),
         "factors_reset": messages.factors_reset(user, "Zkq rjk."),
         "factor_guessed": messages.factor_guessed(user),
+        "passkey_copied": messages.passkey_copied(user, "zkq"),
         "recovery_code_used": messages.recovery_code_used(user, 2, few=3),
         "recovery_codes_replaced": messages.recovery_codes_replaced(user),
         "registrations_waiting": staff_messages.registrations_waiting(user, 3, now, mentions=1),

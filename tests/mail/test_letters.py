@@ -106,6 +106,7 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "factor_removed": lambda: messages.factor_removed(user, "app", is_last=True),
         "factors_reset": lambda: messages.factors_reset(user, reason),
         "factor_guessed": lambda: messages.factor_guessed(user),
+        "passkey_copied": lambda: messages.passkey_copied(user, "Phone"),
         "recovery_code_used": lambda: messages.recovery_code_used(user, 2, few=3),
         "recovery_codes_replaced": lambda: messages.recovery_codes_replaced(user),
         "registrations_waiting": lambda: staff_messages.registrations_waiting(

@@ -57,6 +57,7 @@ class Site:
             "filter_id": _filter(member),
             "bulk_id": _bulk(member),
             "letter_id": 1,
+            "passkey_id": 1,
             "session_id": 1,
             "filename": "css/portal.css",
         }

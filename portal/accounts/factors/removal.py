@@ -6,7 +6,8 @@ from flask_babel import lazy_gettext as _l
 
 from portal import audit
 from portal.accounts import authority
-from portal.accounts.factors import authenticator, recovery, standing
+from portal.accounts.factors import authenticator, passkey, recovery, standing
+from portal.accounts.factors.passkey import Passkey
 from portal.accounts.user import Status, User
 from portal.audit import Action
 from portal.errors import StepRefused
@@ -27,6 +28,18 @@ def remove_app(user: User) -> None:
     _after_removal(user, authenticator.KIND)
 
 
+def remove_passkey(user: User, found: Passkey) -> None:
+    """Take a passkey of theirs away.
+
+    Raises:
+        StepRefused: it is the last factor, and the role requires one.
+    """
+    must_be_removable(user)
+
+    passkey.remove(found)
+    _after_removal(user, passkey.KIND)
+
+
 def must_be_removable(user: User) -> None:
     """Refuse to take a factor away that has to be there.
 
@@ -45,7 +58,7 @@ def must_be_removable(user: User) -> None:
 
 def number(user: User) -> int:
     """How many factors somebody has, recovery codes not counted."""
-    return int(authenticator.of(user) is not None)
+    return passkey.number(user) + int(authenticator.of(user) is not None)
 
 
 def reset(user: User, *, by: User | None, reason: str) -> None:
@@ -81,6 +94,7 @@ def must_be_resettable(user: User, *, by: User | None) -> None:
 def forget(user: User) -> None:
     """Remove every factor and recovery code, whatever becomes of the account."""
     authenticator.remove(user)
+    passkey.forget(user)
     recovery.forget(user)
     standing.note_none_left(user)
 

@@ -151,6 +151,15 @@ function countDown() {
   }
 }
 
+/** Passkeys, where the browser knows them: only then there is a button for them. */
+function offerPasskeys() {
+  if (!window.PublicKeyCredential) return;
+  for (const form of all("[data-passkey]")) {
+    import(form.dataset.passkeyModule).then((module) => module.start(form));
+  }
+  for (const words of all("[data-no-passkeys]")) words.hidden = true;
+}
+
 /** Menus close on Escape, on a click elsewhere, and when the focus leaves. */
 function closeMenus() {
   const menus = all("details[data-menu]");
@@ -184,4 +193,4 @@ function copyTexts() {
   }
 }
 
-for (const behaviour of [sendOnce, revealPasswords, liveRules, checkFields, countCharacters, tickRows, countDown, closeMenus, copyTexts, focusErrorSummary]) behaviour();
+for (const behaviour of [sendOnce, revealPasswords, liveRules, checkFields, countCharacters, tickRows, countDown, offerPasskeys, closeMenus, copyTexts, focusErrorSummary]) behaviour();

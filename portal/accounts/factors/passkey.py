@@ -1,0 +1,438 @@
+"""Passkeys: keys that a device or a security key keeps, and proves that it has (WebAuthn Level 3).
+
+With the device having looked who is there (user verification), one is enough to sign in by
+itself; after the password it is a second factor also without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+import webauthn
+from flask_babel import lazy_gettext as _l
+from itsdangerous import BadData, URLSafeTimedSerializer
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    LargeBinary,
+    String,
+    delete,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
+from webauthn.helpers import base64url_to_bytes
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    AuthenticatorTransport,
+    CredentialDeviceType,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from portal import audit, clock, settings
+from portal.accounts.factors import authenticator, standing
+from portal.accounts.user import User
+from portal.audit import Action
+from portal.database import Model, UtcDateTime, db, locked
+from portal.errors import StepRefused
+from portal.fingerprints import fingerprint
+from portal.mail import messages, outbox
+
+KIND = "passkey"
+
+LONGEST_NAME = 60
+LONGEST_ID = 1023  # the standard's own bound
+LONGEST_ANSWER = 20_000
+MOST = 20
+CHALLENGE_LASTS = timedelta(minutes=10)
+
+Verified = TypeVar("Verified")
+
+
+class Purpose(StrEnum):
+    """What a challenge is for. An answer to one of another purpose is none."""
+
+    ADD = "add"
+    SIGN_IN = "sign in"
+    SECOND_STEP = "second step"
+
+
+class Passkey(Model):
+    """A key of an account, by its public half. Its owner gives it the name."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # How often the key was used, as it counts itself; 0 for those that do not.
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    # Whether it may live on several devices (never changes), and whether it does so now.
+    may_be_backed_up: Mapped[bool]
+    is_backed_up: Mapped[bool]
+    transports: Mapped[list[str]] = mapped_column(JSON, default=list)
+
+
+class UsedChallenge(Model):
+    """A challenge that was answered, so that no answer counts twice; forgotten when too old."""
+
+    __tablename__ = "used_challenges"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+def are_possible() -> bool:
+    """Whether passkeys work at the portal's address: they are bound to a name, not to a number."""
+    ours = settings.current()
+    try:
+        ip_address(ours.public_host)
+    except ValueError:
+        return ours.is_https or ours.public_is_loopback
+    return False
+
+
+def of(user: User) -> list[Passkey]:
+    """The passkeys of this account, by when they were added."""
+    found = select(Passkey).where(Passkey.user_id == user.id).order_by(Passkey.id)
+    return list(db.session.scalars(found))
+
+
+def number(user: User) -> int:
+    """How many there are."""
+    counted = select(func.count(Passkey.id)).where(Passkey.user_id == user.id)
+    return db.session.scalar(counted) or 0
+
+
+def one_of(user: User, passkey_id: int) -> Passkey | None:
+    """A passkey of this account by its number."""
+    found = select(Passkey).where(Passkey.user_id == user.id, Passkey.id == passkey_id)
+    return db.session.scalars(found).one_or_none()
+
+
+def options_to_add(user: User) -> str:
+    """What the browser needs to make a new key, as JSON."""
+    ours = settings.current()
+    options = webauthn.generate_registration_options(
+        rp_id=ours.public_host,
+        rp_name=ours.site.name,
+        user_id=_handle(user),
+        user_name=user.username or "",
+        user_display_name=user.full_name,
+        challenge=_challenge(Purpose.ADD, user),
+        authenticator_selection=AuthenticatorSelectionCriteria(
+            # A plain security key that cannot keep it is welcome too, as a second factor.
+            resident_key=ResidentKeyRequirement.PREFERRED,
+            user_verification=UserVerificationRequirement.PREFERRED,
+        ),
+        exclude_credentials=_descriptors(user),
+    )
+    return webauthn.options_to_json(options)
+
+
+def options_to_sign_in() -> str:
+    """What the browser needs to find a key by itself: the same for everybody (ASVS 6.3.8)."""
+    options = webauthn.generate_authentication_options(
+        rp_id=settings.current().public_host,
+        challenge=_challenge(Purpose.SIGN_IN, None),
+        user_verification=UserVerificationRequirement.REQUIRED,
+    )
+    return webauthn.options_to_json(options)
+
+
+def options_for_second_step(user: User) -> str:
+    """What the browser needs to use one of this person's keys, after the password."""
+    options = webauthn.generate_authentication_options(
+        rp_id=settings.current().public_host,
+        challenge=_challenge(Purpose.SECOND_STEP, user),
+        allow_credentials=_descriptors(user),
+        user_verification=UserVerificationRequirement.PREFERRED,
+    )
+    return webauthn.options_to_json(options)
+
+
+def add(user: User, *, answer: str, name: str) -> Passkey:
+    """Take a new key as a factor. Every session of the account ends, and the owner is told.
+
+    Raises:
+        StepRefused: the answer is none to our challenge; there are too many; the account is not
+            open.
+        sqlalchemy.exc.IntegrityError: at the flush, when the key is known already.
+    """
+    standing.must_be_open(user)
+    if number(user) >= MOST:
+        raise StepRefused(_l("These are enough passkeys. Remove one that you do not use."))
+    challenge = _answered(answer, Purpose.ADD, user)
+    verified = _verified(
+        lambda: webauthn.verify_registration_response(
+            credential=answer,
+            expected_challenge=challenge,
+            expected_rp_id=settings.current().public_host,
+            expected_origin=_origin(),
+        )
+    )
+    if len(verified.credential_id) > LONGEST_ID:
+        raise _no_answer()
+
+    added = Passkey(
+        user_id=user.id,
+        credential_id=verified.credential_id,
+        public_key=verified.credential_public_key,
+        name=name,
+        added_at=clock.now(),
+        sign_count=verified.sign_count,
+        may_be_backed_up=_may_be_backed_up(verified.credential_device_type),
+        is_backed_up=verified.credential_backed_up,
+        transports=_transports(answer),
+    )
+    db.session.add(added)
+    standing.note_added(user)
+    audit.record(Action.FACTOR_ADDED, about=user, by=user, kind=KIND)
+    outbox.post(messages.factor_added(user, KIND))
+    db.session.flush()
+    return added
+
+
+def rename(passkey: Passkey, *, name: str) -> None:
+    """Give it another name. It says nothing about who may sign in, and is not recorded."""
+    passkey.name = name
+
+
+def who_signs_in(answer: str) -> User:
+    """Whose key answered, the device having looked who is there: no password is needed.
+
+    Raises:
+        StepRefused: it is no answer of a key that we know, or the account is not open.
+    """
+    passkey = _find(answer)
+    user = locked(User, passkey.user_id) if passkey else None
+    if passkey is None or user is None or not user.active:
+        raise StepRefused(
+            _l("The portal does not know this passkey. Sign in with your password instead.")
+        )
+    _check(user, passkey, answer, Purpose.SIGN_IN, None, must_verify=True)
+    return user
+
+
+def check_second_step(user: User, answer: str) -> None:
+    """Take the answer of one of this person's keys, after the password.
+
+    Raises:
+        StepRefused: it is no answer of one of their keys.
+    """
+    passkey = _find(answer)
+    if passkey is None or passkey.user_id != user.id:
+        raise StepRefused(_l("This passkey is not one of yours here. Take another way."))
+    _check(user, passkey, answer, Purpose.SECOND_STEP, user, must_verify=False)
+
+
+def remove(passkey: Passkey) -> None:
+    """Take one away. See `removal`, which looks at what is left."""
+    db.session.delete(passkey)
+    db.session.flush()
+
+
+def forget(user: User) -> None:
+    """Take all of an account away."""
+    db.session.execute(delete(Passkey).where(Passkey.user_id == user.id))
+
+
+def purge() -> None:
+    """Forget challenges that are too old to be answered, in the caller's transaction."""
+    db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at <= clock.now()))
+
+
+def _check(
+    user: User,
+    passkey: Passkey,
+    answer: str,
+    purpose: Purpose,
+    whose: User | None,
+    *,
+    must_verify: bool,
+) -> None:
+    challenge = _answered(answer, purpose, whose)
+    current = locked(Passkey, passkey.id)
+    if current is None:
+        raise _no_answer()
+    verified = _verified(
+        lambda: webauthn.verify_authentication_response(
+            credential=answer,
+            expected_challenge=challenge,
+            expected_rp_id=settings.current().public_host,
+            expected_origin=_origin(),
+            credential_public_key=current.public_key,
+            credential_current_sign_count=0,  # looked at below, where it can be told apart
+            require_user_verification=must_verify,
+        )
+    )
+    _must_be_the_one_key(user, current, verified)
+    _must_name(user, answer, always=purpose is Purpose.SIGN_IN)
+    current.sign_count = verified.new_sign_count
+    current.is_backed_up = verified.credential_backed_up
+    current.used_at = clock.now()
+    authenticator.forgive(user)
+
+
+def _must_be_the_one_key(user: User, passkey: Passkey, verified: VerifiedAuthentication) -> None:
+    """Refuse a key that counts backwards: there are two of it (WebAuthn 6.1.1, 7.2 step 22).
+
+    The owner is told, and the refusal is kept: see `Cloned`.
+    """
+    counts = verified.new_sign_count or passkey.sign_count
+    if counts and verified.new_sign_count <= passkey.sign_count:
+        audit.record(Action.PASSKEY_COPIED, about=user)
+        outbox.post(messages.passkey_copied(user, passkey.name))
+        raise Cloned(
+            _l("This passkey seems to have been copied. Take another way, and remove it."),
+        )
+    if _may_be_backed_up(verified.credential_device_type) != passkey.may_be_backed_up:
+        raise _no_answer()  # what a key is, never changes (7.2 step 18)
+
+
+class Cloned(StepRefused):
+    """A refusal that left a line in the trail and a mail: commit it."""
+
+
+def _must_name(user: User, answer: str, *, always: bool) -> None:
+    """Refuse an answer in the name of another account (7.2 step 6)."""
+    handle = _of_answer(answer, "response", "userHandle")
+    if not handle and not always:
+        return
+    try:
+        is_theirs = base64url_to_bytes(str(handle)) == _handle(user)
+    except ValueError:
+        is_theirs = False
+    if not is_theirs:
+        raise _no_answer()
+
+
+def _verified(verify: Callable[[], Verified]) -> Verified:
+    try:
+        return verify()
+    except Exception as problem:  # the library stumbles in many ways over what strangers make up
+        raise _no_answer() from problem
+
+
+def _find(answer: str) -> Passkey | None:
+    try:
+        credential_id = base64url_to_bytes(str(_of_answer(answer, "rawId") or ""))
+    except ValueError:
+        return None
+    if not 0 < len(credential_id) <= LONGEST_ID:
+        return None
+    return db.session.scalars(
+        select(Passkey).where(Passkey.credential_id == credential_id)
+    ).one_or_none()
+
+
+def _challenge(purpose: Purpose, user: User | None) -> bytes:
+    """A challenge that says itself what it is for: nothing is kept until it is answered."""
+    said = _signer().dumps([purpose.value, user.id if user else 0, _nonce()])
+    return said.encode()
+
+
+def _answered(answer: str, purpose: Purpose, user: User | None) -> bytes:
+    """The challenge of ours that this answers, used up by that in one statement.
+
+    Raises:
+        StepRefused: it is none, too old, or was answered before.
+    """
+    try:
+        data = json.loads(base64url_to_bytes(str(_of_answer(answer, "response", "clientDataJSON"))))
+        challenge = base64url_to_bytes(str(data["challenge"]))
+        lasts = int(CHALLENGE_LASTS.total_seconds())
+        found = _signer().loads(challenge.decode("ascii"), max_age=lasts)
+    except (BadData, ValueError, KeyError, TypeError) as problem:
+        raise _too_late() from problem
+    if found[:2] != [purpose.value, user.id if user else 0]:
+        raise _no_answer()
+    digest = hashlib.sha256(challenge).hexdigest()
+    if not _use(digest):
+        raise _too_late()
+    return challenge
+
+
+def _use(digest: str) -> bool:
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    wanted = dialect.insert(UsedChallenge).values(
+        digest=digest, expires_at=clock.now() + 2 * CHALLENGE_LASTS
+    )
+    taken = db.session.scalar(
+        wanted.on_conflict_do_nothing().returning(UsedChallenge.digest),
+        execution_options={"synchronize_session": False},
+    )
+    return taken is not None
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(settings.current().secrets.secret_key, salt="passkey-challenge")
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _of_answer(answer: str, *path: str) -> Any:
+    """A part of what the browser sent; None where there is no such part."""
+    try:
+        found: Any = json.loads(answer) if len(answer) <= LONGEST_ANSWER else None
+        for name in path:
+            found = found.get(name)
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return found
+
+
+def _transports(answer: str) -> list[str]:
+    known = {each.value for each in AuthenticatorTransport}
+    named = _of_answer(answer, "response", "transports")
+    return sorted({each for each in named if each in known}) if isinstance(named, list) else []
+
+
+def _descriptors(user: User) -> list[PublicKeyCredentialDescriptor]:
+    return [
+        PublicKeyCredentialDescriptor(
+            id=each.credential_id,
+            transports=[AuthenticatorTransport(name) for name in each.transports],
+        )
+        for each in of(user)
+    ]
+
+
+def _handle(user: User) -> bytes:
+    """What a device keeps of the account: 32 bytes that say nothing about the person."""
+    return bytes.fromhex(fingerprint(str(user.id), of="passkey handle"))
+
+
+def _origin() -> str:
+    ours = settings.current()
+    return f"{'https' if ours.is_https else 'http'}://{ours.public_netloc}"
+
+
+def _may_be_backed_up(kind: CredentialDeviceType) -> bool:
+    return kind is CredentialDeviceType.MULTI_DEVICE
+
+
+def _no_answer() -> StepRefused:
+    return StepRefused(_l("The passkey did not give the answer that was asked for. Try again."))
+
+
+def _too_late() -> StepRefused:
+    return StepRefused(_l("That took too long, or was sent twice. Try again."))
