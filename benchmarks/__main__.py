@@ -78,6 +78,7 @@ def _settings(folder: Path, database: str) -> Settings:
             "PORTAL_PASSWORD_SALT": Fernet.generate_key().decode(),
             "PORTAL_OUTBOX_KEY": Fernet.generate_key().decode(),
             "PORTAL_LIMITS_ENABLED": "false",
+            "PORTAL_SECOND_FACTOR_REQUIRED_OF": "",  # staff go straight to their pages
             "PORTAL_REGISTRATION_MOST_WAITING": "0",
             "PORTAL_REGISTRATION_MOST_AN_HOUR": "0",
             **({"PORTAL_DATABASE_URL": database} if database else {}),
