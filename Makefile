@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BOOTSTRAP = exec "$(PYTHON)" -m deploy.bootstrap
 
-.PHONY: help run demo test test-long setup lint format catalogues bench lock clean
+.PHONY: help run demo test test-long setup lint format audit catalogues bench lock clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -29,6 +29,9 @@ lint: ## Format, lint, types, imports, templates and catalogues, without the tes
 
 format: ## Bring the code into the form that the checks expect
 	@$(BOOTSTRAP) with python -m deploy.checks format
+
+audit: ## Ask whether any package of the lock files is known to be vulnerable; needs the network
+	@$(BOOTSTRAP) with python -m deploy.audit
 
 catalogues: ## Collect new sentences into every language's messages.po
 	@$(BOOTSTRAP) with python -m deploy.catalogues update

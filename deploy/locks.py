@@ -31,13 +31,15 @@ _FORM = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-u
 
 
 def lock_python() -> None:
-    """Write what runs the portal, what checks it besides, and Node.js for who has none."""
+    """Write what runs the portal, what checks it, what audits it, and Node.js for who has none."""
     run = ["pyproject.toml", "--group", "build"]
     _call([*_COMPILE, *_FORM, *run, "-o", "requirements.txt"])
     # The same versions of what both hold, so that tests see what runs.
     dev = [*run, "--group", "dev", "-c", "requirements.txt"]
     _call([*_COMPILE, *_FORM, *dev, "-o", "requirements-dev.txt"])
     _call([*_COMPILE, *_FORM, "--group", "node", "-o", "requirements-node.txt"])
+    audit = ["--group", "audit", "-c", "requirements-dev.txt"]
+    _call([*_COMPILE, *_FORM, *audit, "-o", "requirements-audit.txt"])
 
 
 def lock_front_end() -> None:

@@ -141,7 +141,7 @@ def options(ours: Settings) -> dict[str, Any]:
 
 def _scratch(ours: Settings) -> str:
     # Gunicorn touches a file here every second: memory is better than a disk that may stall.
-    for place in ("/dev/shm", tempfile.gettempdir()):  # noqa: S108
+    for place in ("/dev/shm", tempfile.gettempdir()):  # noqa: S108  # nosec B108 # gunicorn opens an unnamed file
         if os.access(place, os.W_OK):
             return place
     return str(ours.instance)
