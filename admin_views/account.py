@@ -105,6 +105,7 @@ class OneAccount(Confirmations, Notes):
             noted=noted(user),
             lines=_open_sessions(user),
             denied=notifications.is_open(user, Kind.NOT_ME),
+            alarmed=notifications.is_open(user, Kind.ALARM),
             is_silenced=silence.holds_for(user),
             back=way_back(url_for(".index")),
         )

@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired
 
 from admin_views.base import ID, ask_for, back_to, current, way_back
 from admin_views.decisions import Decisions
-from portal.accounts import confirmation, denial
+from portal.accounts import alarm, confirmation, denial
 from portal.accounts.user import User
 from portal.mail import silence
 from portal.pages.doors import me
@@ -55,6 +55,16 @@ class Confirmations(Decisions):
         self.row(User, user_id)
         ask_for(
             lambda: denial.acknowledge(current(User, user_id), by=me()),
+            done=_("It is noted that you have seen it."),
+        )
+        return back_to(way_back(url_for("accounts.account", user_id=user_id)))
+
+    @expose(f"/{ID.format('user_id')}/alarm", methods=["POST"])
+    def alarm(self, user_id: int) -> ResponseReturnValue:
+        """Note that staff have seen that somebody says a change was not theirs."""
+        self.row(User, user_id)
+        ask_for(
+            lambda: alarm.acknowledge(current(User, user_id), by=me()),
             done=_("It is noted that you have seen it."),
         )
         return back_to(way_back(url_for("accounts.account", user_id=user_id)))

@@ -59,6 +59,8 @@ class Action(StrEnum):
     CODE_MAILED = "account.code_mailed"
     CONFIRMED_BY_HAND = "account.confirmed_by_hand"
     NOT_ME = "account.not_me"
+    ALARM_RAISED = "account.alarm_raised"
+    ADDRESS_RESTORED = "account.address_restored"
     ADDRESS_CORRECTED = "account.address_corrected"
     NOTED = "account.noted"
     NOTE_REMOVED = "account.note_removed"
@@ -118,6 +120,8 @@ _LABELS = {
     Action.CODE_MAILED: _l("Code asked for, to withdraw or to move"),
     Action.CONFIRMED_BY_HAND: _l("Address confirmed by hand"),
     Action.NOT_ME: _l("The owner of the address said: this was not me"),
+    Action.ALARM_RAISED: _l("The owner said of a change or a sign-in: this was not me"),
+    Action.ADDRESS_RESTORED: _l("Former address given back"),
     Action.ADDRESS_CORRECTED: _l("Address corrected before confirmation"),
     Action.NOTED: _l("Note written"),
     Action.NOTE_REMOVED: _l("Note removed"),

@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -39,7 +39,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a token said: whether it counts, whose it is, and the new address where it names one.
+    """What a token said: whether it counts, whose it is, and another address where it names one.
 
     `ticket` is the mail that it came with, as far as it says so.
     """
@@ -65,6 +65,19 @@ class Denial:
     address: str
     user: User | None
     ticket: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a mail was about that told of a change, by the link "this was not me" in it.
+
+    `address` is the one that the account had before the change, to which the mail went, and `at`
+    when it was written.
+    """
+
+    user: User
+    address: str
+    at: datetime
 
 
 def absolute(endpoint: str, **values: Any) -> str:
@@ -113,19 +126,46 @@ def read_denial(token: str) -> Denial | None:
     return Denial(address=data[1], user=user, ticket=_ticket(data, 2))
 
 
-def password_reset(user: User, *, ticket: str = "") -> str:
-    """Where somebody chooses a new password. Works until the password changes."""
-    token = _security.reset_serializer.dumps([user.fs_uniquifier, _password_mark(user), ticket])
+def alarm(user: User, address: str) -> str:
+    """Where the owner of an address says that a change of their account was not theirs.
+
+    It names the account by its number: what a thief changes afterwards must not make it worthless.
+    """
+    serializer = cast("Any", _security).alarm_serializer
+    token = serializer.dumps([user.id, address, clock.now().isoformat()])
+    return absolute("pages.alarm", token=token)
+
+
+def read_alarm(token: str) -> Notice | None:
+    """What such a link says; whether it still counts, `portal.accounts.alarm` knows."""
+    expired, invalid, data = check_and_get_token_status(token, "alarm", timedelta.max)
+    if expired or invalid or not isinstance(data, list) or len(data) != 3:
+        return None
+    user = cast("User | None", _security.datastore.find_user(id=data[0]))
+    return None if user is None else Notice(user, data[1], datetime.fromisoformat(data[2]))
+
+
+def password_reset(user: User, *, ticket: str = "", address: str = "") -> str:
+    """Where somebody chooses a new password. Works until the password changes.
+
+    With the address that they had before, by which they prove that it is still theirs (see
+    `portal.accounts.alarm`), it works for days.
+    """
+    about = [user.fs_uniquifier, _password_mark(user), ticket, address]
+    token = _security.reset_serializer.dumps(about)
     return absolute("pages.reset", token=token)
 
 
 def read_password_reset(token: str) -> Reading:
     """Whose password a link may set."""
-    lasts = timedelta(minutes=settings.current().sessions.reset_within_minutes)
-    state, user, data = _read("reset", token, lasts)
+    rules = settings.current().sessions
+    state, user, data = _read("reset", token, timedelta(minutes=rules.reset_within_minutes))
+    address = str(data[3]) if len(data) > 3 else ""
+    if address:
+        state, user, data = _read("reset", token, timedelta(days=rules.alarm_days))
     if user is None or not verify_hash(data[1], _password_mark_source(user)):
         return Reading(LinkState.INVALID)
-    return Reading(state, user, ticket=_ticket(data, 2))
+    return Reading(state, user, address, ticket=_ticket(data, 2))
 
 
 def change_of_address(user: User, new_email: str, *, ticket: str = "") -> str:

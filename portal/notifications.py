@@ -31,6 +31,7 @@ class Kind(StrEnum):
     MENTION = "mention"
     NOT_ME = "not_me"
     UNANSWERED = "unanswered"
+    ALARM = "alarm"
 
     @property
     def label(self) -> Any:
@@ -44,12 +45,14 @@ _LABELS = {
     Kind.MENTION: _l("A colleague mentions you"),
     Kind.NOT_ME: _l("Says that they did not register"),
     Kind.UNANSWERED: _l("Did not answer in time"),
+    Kind.ALARM: _l("Says that a change or a sign-in was not theirs"),
 }
 
 # What puts a registration before the staff, until they decide or ask; the newest is worth a mail.
 TO_DECIDE = (Kind.NEW_REGISTRATION, Kind.ANSWER, Kind.UNANSWERED)
 
-# What programs that listen are told at the same time. A mention is nobody else's business.
+# What programs that listen are told at the same time. A mention is nobody else's business, and
+# an alarm is no matter of a registration.
 _EVENTS = {
     Kind.NEW_REGISTRATION: Event.READY,
     Kind.ANSWER: Event.ANSWERED,
@@ -103,7 +106,8 @@ def raise_for(user: User, kind: Kind) -> Notification:
     notification = Notification(kind=kind.value, about=user, raised_at=clock.now())
     db.session.add(notification)
     read_anew(user, "open_notifications")
-    events.post(_EVENTS[kind], user)
+    if kind in _EVENTS:
+        events.post(_EVENTS[kind], user)
     return notification
 
 

@@ -10,7 +10,7 @@ import time_machine
 from flask import Flask
 
 from portal import clock, i18n, links
-from portal.accounts import denial, staff_invitation
+from portal.accounts import alarm, denial, staff_invitation
 from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import User
@@ -128,6 +128,12 @@ def world_of(people: People, language: str) -> World:
                 expired(lambda: links.password_reset(approved)),
                 "nonsense",
             ],
+            "pages.alarm.token": [
+                *(_alarm(user) for user in (approved, suspended)),
+                expired(lambda: links.alarm(approved, NEW_ADDRESS).removesuffix("/not-me")),
+                _alarmed(people),
+                "nonsense",
+            ],
             "pages.confirm_email_change.token": [
                 token(links.change_of_address(approved, NEW_ADDRESS)),
                 token(links.change_of_address(approved, str(pending.email))),
@@ -217,6 +223,21 @@ def _denied(people: People) -> str:
     assert denied is not None
     with transaction():
         denial.deny(denied)
+    return link
+
+
+def _alarm(user: User) -> str:
+    """What the link "this was not me" of a notice carries."""
+    return token(links.alarm(user, str(user.email)).removesuffix("/not-me"))
+
+
+def _alarmed(people: People) -> str:
+    """The same once it was used."""
+    link = _alarm(people.user(approved=True, full_name=NAME))
+    notice = links.read_alarm(link)
+    assert notice is not None
+    with transaction():
+        alarm.raise_alarm(notice)
     return link
 
 

@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
 from portal import audit, canonical
-from portal.accounts import usernames
+from portal.accounts import alarm, usernames
 from portal.accounts.user import Status, User
+from portal.accounts.way_back import come_back
 from portal.audit import Action, Way
 from portal.database import db
 from portal.desk import review, traces
@@ -34,17 +35,20 @@ def change_password(user: User, *, password_hash: str) -> None:
 def ask_for_password_reset(user: User | None) -> None:
     """Mail a link to choose a new password, or do the same work for nobody.
 
-    Unknown, unconfirmed, suspended and erased accounts get no link, and nothing tells a
-    stranger so (ASVS 6.3.8).
+    Unknown, unconfirmed, suspended and erased accounts get no link, nor does one whose owner is
+    on the way back to another address, and nothing tells a stranger so (ASVS 6.3.8).
     """
-    if user is None or not user.active:
+    elsewhere = alarm.leads_elsewhere(user)
+    if user is None or not user.active or elsewhere:
         outbox.post_nothing()
         return
     outbox.post(messages.password_reset(user))
 
 
-def reset_password(user: User, *, password_hash: str) -> None:
+def reset_password(user: User, *, password_hash: str, address: str = "") -> None:
     """Choose a new password by a mailed link. Every session and every older link ends.
+
+    `address` is a former one of theirs at which they read the link, after an alarm.
 
     Raises:
         StepRefused: the account is not open.
@@ -53,6 +57,7 @@ def reset_password(user: User, *, password_hash: str) -> None:
     user.password = password_hash
     user.end_sessions()
     audit.record(Action.PASSWORD_RESET, about=user, by=user)
+    come_back(user, address)
     outbox.post(messages.password_changed(user))
 
 
@@ -83,7 +88,7 @@ def ask_for_address_change(user: User, *, email: str, how: Sequence[Way] = ()) -
 
 
 def change_address(user: User, *, email: str) -> None:
-    """Move the account to an address that its owner proved. Tells the old one, ends sessions.
+    """Move the account to an address that its owner proved. Tells both, ends sessions.
 
     Raises:
         StepRefused: somebody has this address by now, or its owner wants no mail; the account
@@ -104,6 +109,7 @@ def change_address(user: User, *, email: str) -> None:
         traces.follow_address(user)
         review.of(user).change()
     outbox.post(messages.address_changed(user, old_email))
+    outbox.post(messages.address_changed_here(user))
 
 
 def change_username(user: User, *, username: str) -> None:

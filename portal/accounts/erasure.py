@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, select
 
 from portal import audit, clock, notifications, settings
-from portal.accounts import authority, sign_ins
+from portal.accounts import alarm, authority, sign_ins
 from portal.accounts.code import MailedCode
 from portal.accounts.factors import removal
 from portal.accounts.user import Status, User
@@ -56,6 +56,7 @@ def erase(user: User, *, by: User | None, tell: bool = True, how: Sequence[Way] 
     forgetting.forget(user)
     removal.forget(user)
     sign_ins.forget(user)
+    alarm.forget(user)
     db.session.execute(delete(MailedCode).where(MailedCode.user_id == user.id))
     _forget(user)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from portal.accounts import code, erasure, intake, session, sign_ins
+from portal.accounts import alarm, code, erasure, intake, session, sign_ins
 from portal.accounts.factors import passkey
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
@@ -60,6 +60,7 @@ def purge() -> None:
     sign_ins.purge()
     with transaction():
         code.purge()
+        alarm.purge()
         budget.purge()
         intake.purge()
         passkey.purge()

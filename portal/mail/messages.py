@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_babel import get_locale
 
-from portal import clock, links, settings
+from portal import canonical, clock, links, settings
 from portal.mail.message import Message
 from portal.mail.writing import is_greetable, unlinked, write
 
 if TYPE_CHECKING:
     from portal.accounts.access import AccessLevel
+    from portal.accounts.device import Device
     from portal.accounts.user import User
     from portal.desk.waits import UsualWait
 
@@ -168,7 +169,7 @@ def password_reset(user: User) -> Message:
 
 def password_changed(user: User) -> Message:
     """Tell somebody that their password was changed, in case it was not they who did it."""
-    return _to(user, "password_changed", when=clock.now(), link=links.absolute("pages.forgot"))
+    return _notice(user, "password_changed", link=links.absolute("pages.forgot"))
 
 
 def address_change(user: User, new_email: str) -> Message:
@@ -187,28 +188,31 @@ def address_change(user: User, new_email: str) -> Message:
 
 def address_change_asked(user: User, new_email: str) -> Message:
     """Tell the old address that a change to another one was asked for."""
-    return _to(
+    return _notice(
         user,
         "address_change_asked",
         address=new_email,
-        when=clock.now(),
         link=links.absolute("pages.forgot"),
     )
 
 
 def address_changed(user: User, old_email: str) -> Message:
     """Tell the old address that the account has moved to another one."""
-    return _to(user, "address_changed", to=old_email, address=user.email, when=clock.now())
+    return _notice(user, "address_changed", to=old_email, address=user.email, is_new=False)
+
+
+def address_changed_here(user: User) -> Message:
+    """Tell the new address the same. Who says "this was not me" is at the old one."""
+    return _to(user, "address_changed", address=user.email, when=clock.now(), is_new=True)
 
 
 def username_changed(user: User, old: str) -> Message:
     """Tell somebody that their username was changed."""
-    return _to(
+    return _notice(
         user,
         "username_changed",
         old=unlinked(old),
         new=unlinked(user.username or ""),
-        when=clock.now(),
         link=links.absolute("pages.account"),
     )
 
@@ -225,10 +229,9 @@ def factor_removed(user: User, kind: str, *, is_last: bool) -> Message:
 
 def factors_reset(user: User, reason: str) -> Message:
     """Tell somebody that staff took every second factor of theirs away, and why."""
-    return _to(
+    return _notice(
         user,
         "factors_reset",
-        when=clock.now(),
         reason=reason,
         link=links.absolute("security.login"),
     )
@@ -236,7 +239,7 @@ def factors_reset(user: User, reason: str) -> Message:
 
 def factor_guessed(user: User) -> Message:
     """Tell somebody that who knows their password typed wrong codes, many in a row."""
-    return _to(user, "factor_guessed", when=clock.now(), link=links.absolute("pages.forgot"))
+    return _notice(user, "factor_guessed", link=links.absolute("pages.forgot"))
 
 
 def passkey_copied(user: User, name: str) -> Message:
@@ -252,6 +255,34 @@ def recovery_code_used(user: User, left: int, *, few: int) -> Message:
 def recovery_codes_replaced(user: User) -> Message:
     """Tell somebody that they have new recovery codes, and that the old ones are dead."""
     return _about_factors(user, "recovery_codes_replaced")
+
+
+def new_device(user: User, device: Device, network: str) -> Message:
+    """Tell somebody that they signed in, or somebody did, in a browser not seen before."""
+    return _notice(
+        user, "new_device", device=device, network=network, link=links.absolute("pages.account")
+    )
+
+
+def alarm_elsewhere(user: User, *, until: datetime) -> Message:
+    """Tell the address that an account has now that its former one raised an alarm."""
+    return _to(user, "alarm_elsewhere", when=clock.now(), until=until)
+
+
+def way_back(user: User, address: str, *, until: datetime) -> Message:
+    """Send the link to a new password to whoever raised an alarm, at their own address."""
+    lasts = timedelta(minutes=settings.current().sessions.reset_within_minutes)
+    is_theirs = canonical.email(address) == user.email_canonical
+    ticket = links.new_ticket()
+    return _to(
+        user,
+        "way_back",
+        to=address,
+        ticket=ticket,
+        expires_at=clock.now() + lasts if is_theirs else until,
+        is_theirs=is_theirs,
+        link=links.password_reset(user, ticket=ticket, address="" if is_theirs else address),
+    )
 
 
 def to_nobody(like: str) -> Message:
@@ -317,7 +348,13 @@ def _about_status(user: User, kind: str, **context: Any) -> Message:
 def _about_factors(user: User, kind: str, **context: Any) -> Message:
     """A mail whose one action is a look at the second factor."""
     link = links.absolute("pages.second_factor")
-    return _to(user, kind, when=clock.now(), link=link, **context)
+    return _notice(user, kind, link=link, **context)
+
+
+def _notice(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
+    """A mail that something happened to an account, with the link "this was not me"."""
+    alarm_link = links.alarm(user, to or user.email or "")
+    return _to(user, kind, to=to, when=clock.now(), alarm_link=alarm_link, **context)
 
 
 def _to_applicant(user: User, kind: str, **context: Any) -> Message:

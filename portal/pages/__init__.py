@@ -11,6 +11,7 @@ def init_app(app: Flask) -> None:
     """Open every door."""
     from portal.pages import (
         account,
+        alarm,
         appearance,
         confirmation,
         correction,
@@ -37,7 +38,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     assert all((account, confirmation, correction, credentials, home, registration, setup))
     assert all((status, new_address, proof, second_factor, second_step, sessions))
-    assert all((sign_ins, withdrawal))
+    assert all((alarm, sign_ins, withdrawal))
     app.register_blueprint(pages)
     app.register_blueprint(language.blueprint)
     app.register_blueprint(appearance.blueprint)

@@ -239,7 +239,7 @@ def _reset(user_id: int, token: str, password_hash: str) -> None:
     reading = links.read_password_reset(token)
     if user is None or reading.state is not LinkState.READY:
         raise StepRefused(_l("This link was used already. Ask for a new one."))
-    credentials.reset_password(user, password_hash=password_hash)
+    credentials.reset_password(user, password_hash=password_hash, address=reading.email)
     opening.mark_used(reading.ticket)
 
 

@@ -56,8 +56,9 @@ def init_app(app: Flask) -> None:
     )
     security.want_json(lambda _request: False)
     security.two_factor_plugins = half_sign_in.SecondStep()
-    # One purpose more for Flask-Security's signed links; see `links.status`.
+    # Two purposes more for Flask-Security's signed links; see `links.status` and `links.alarm`.
     security.status_serializer = _get_serializer(app, "status")  # type: ignore[attr-defined]
+    security.alarm_serializer = _get_serializer(app, "alarm")  # type: ignore[attr-defined]
     sessions.init_app(app)
     known_devices.init_app(app)
     noted.init_app(app)

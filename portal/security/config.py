@@ -60,6 +60,7 @@ def _flask_security(ours: settings.Settings) -> dict[str, object]:
         "PASSWORD_NORMALIZE_FORM": "NFKC",
         "PASSWORD_LENGTH_MIN": ours.passwords.shortest,
         "STATUS_SALT": "status-salt",
+        "ALARM_SALT": "alarm-salt",
         "REGISTERABLE": False,
         "CONFIRMABLE": False,
         "RECOVERABLE": False,

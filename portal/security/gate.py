@@ -94,6 +94,7 @@ RULES: dict[str, Rule] = {
     "pages.forgot": EVERYONE,
     "pages.forgot_sent": EVERYONE,
     "pages.reset": EVERYONE,
+    "pages.alarm": EVERYONE,
     "pages.setup": EVERYONE,
     "pages.account": PEOPLE,
     "pages.sign_ins": PEOPLE,

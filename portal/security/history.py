@@ -8,11 +8,13 @@ from flask import current_app, flash, g, request
 from flask_babel import ngettext
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.accounts import sign_ins
+from portal.accounts import device, sign_ins
 from portal.accounts.sign_ins import Origin, Outcome, Tried
 from portal.accounts.user import Status, User
 from portal.database import db, transaction
 from portal.desk.traces import network_of
+from portal.mail import messages, outbox
+from portal.security import known_devices
 
 _CLOSED = {
     Status.UNCONFIRMED: Outcome.UNCONFIRMED,
@@ -30,9 +32,13 @@ def origin() -> Origin:
 def note_sign_in(user: User, how: Sequence[str]) -> None:
     """Write down that somebody is signed in now, and tell them of tries that failed meanwhile.
 
-    In the transaction of the sign-in. They read it once, on the first page that they get.
+    In the transaction of the sign-in. A mail says so where this browser was not seen before, but
+    at the very first time (ASVS 6.3.5). They read of failures once, on the first page.
     """
-    failed = sign_ins.note_sign_in(user, how=how, origin=origin())
+    here = origin()
+    failed = sign_ins.note_sign_in(user, how=how, origin=here)
+    if user.login_count > 1 and not known_devices.known_to(known_devices.mark(user.id)):
+        outbox.post(messages.new_device(user, device.of_agent(here.agent), here.network))
     if failed:
         flash(
             ngettext(

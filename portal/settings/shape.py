@@ -150,6 +150,7 @@ class Sessions:
     staff_idle_minutes: int = whole(60, 5, 43200)
     staff_longest_hours: int = whole(24, 1, 8760)
     history_days: int = whole(180, 1, 3650)
+    alarm_days: int = whole(7, 1, 30)
     reset_within_minutes: int = whole(30, 5, 1440)
     change_address_within_minutes: int = whole(60, 5, 1440)
 

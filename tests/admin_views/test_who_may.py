@@ -45,6 +45,7 @@ WEAKEST = {
     "accounts.account": "reviewer",
     "accounts.export": "reviewer",
     "accounts.confirmation_by_hand": "reviewer",
+    "accounts.alarm": "reviewer",
     "accounts.denial": "reviewer",
     "accounts.notes": "reviewer",
     "accounts.note_removal": "reviewer",

@@ -19,6 +19,7 @@ from flask import Flask
 from markupsafe import escape
 
 from portal import clock, i18n, links
+from portal.accounts.device import Device
 from portal.accounts.user import User
 from portal.database import db
 from portal.desk.waits import UsualWait
@@ -234,6 +235,9 @@ def _letters(world: World) -> list[Any]:
         "passkey_copied": messages.passkey_copied(user, "zkq"),
         "recovery_code_used": messages.recovery_code_used(user, 2, few=3),
         "recovery_codes_replaced": messages.recovery_codes_replaced(user),
+        "new_device": messages.new_device(user, Device("", ""), ""),
+        "alarm_elsewhere": messages.alarm_elsewhere(user, until=now),
+        "way_back": messages.way_back(user, "zkq@example.org", until=now),
         "registrations_waiting": staff_messages.registrations_waiting(user, 3, now, mentions=1),
         "registrations_overdue": staff_messages.registrations_overdue(
             user, 2, after=timedelta(hours=48), ready=3, since=now

@@ -65,6 +65,7 @@ class Site:
             "pages.confirm": links.confirmation(applicant, ticket=_ticket_of(applicant)),
             "pages.not_me": links.not_me(applicant, ticket=_ticket_of(applicant)),
             "pages.reset": links.password_reset(member),
+            "pages.alarm": links.alarm(member, str(member.email)),
             "pages.confirm_email_change": links.change_of_address(member, "moved@example.org"),
             **{
                 f"pages.{page}_by_link": links.absolute(

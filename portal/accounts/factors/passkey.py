@@ -222,7 +222,8 @@ def who_signs_in(answer: str) -> User:
     """
     passkey = _find(answer)
     user = locked(User, passkey.user_id) if passkey else None
-    if passkey is None or user is None or not user.active:
+    # No password is what an alarm leaves: the passkey may be the thief's who was shut out by it.
+    if passkey is None or user is None or not user.active or user.password is None:
         raise StepRefused(
             _l("The portal does not know this passkey. Sign in with your password instead.")
         )
