@@ -9,7 +9,9 @@ import time_machine
 from flask import Flask
 from sqlalchemy import func, select
 
+from portal import clock
 from portal.accounts import confirmation, credentials
+from portal.accounts.device import Device
 from portal.database import db, transaction
 from portal.errors import StepRefused
 from portal.jobs import rounds
@@ -76,6 +78,8 @@ def test_strangers_who_use_up_what_may_be_asked_hold_back_no_notice(a_user):
             outbox.post(messages.password_changed(ada)),
             outbox.post(messages.address_changed(ada, ada.email)),
             outbox.post(messages.suspended(ada)),
+            outbox.post(messages.new_device(ada, Device("", ""), "")),
+            outbox.post(messages.way_back(ada, str(ada.email), until=clock.now())),
         ]
 
     assert not any(mail.is_held_back for mail in notices)
