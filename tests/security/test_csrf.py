@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.security.test_gate import AUDIENCE
+from tests.security import matrix
 from tests.security.walk import Site, arrive, everything_kept
 
 # What forms of all pages together may send, so that each POST would do something.
@@ -28,35 +28,44 @@ PLAUSIBLE = {
     "kind": "app",
 }
 
-# Browsers send these by themselves, without a token and without cookies: nothing is changed.
-NOBODYS = {"reports.collect"}
-
 
 @pytest.fixture
 def site(app, people) -> Site:
     return Site.furnished(app, people)
 
 
-@pytest.mark.parametrize("who", ["visitor", "pending", "approved", "administrator"])
-def test_without_this_browsers_token_no_post_does_anything(site, browser, new_browser, who):
-    """Without one, with a made-up one, with another browser's, with another person's."""
-    stranger = new_browser()
-    foreign = [stranger.token("/login")]
+def test_without_this_browsers_token_no_post_does_anything(site, new_browser):
+    """Each one, by the weakest who may: without a token, or with another session's."""
+    arrived, stranger = site.arrivals(new_browser), new_browser()
     arrive(stranger, site.people, "approved")
-    foreign.append(stranger.token("/account"))
-    arrive(browser, site.people, who)
+    foreign = stranger.token("/account")
     before = everything_kept()
 
     for rule in site.rules("POST"):
-        if who not in AUDIENCE[rule.endpoint] or rule.endpoint in NOBODYS:
+        if "no token" in matrix.lines()[rule.endpoint].besides:
             continue
-        for token in ("", "x", *foreign):
-            answer = browser.post(site.address(rule), data={**PLAUSIBLE, "csrf_token": token})
+        who = matrix.weakest(rule.endpoint)
+        for token in ({}, {"csrf_token": foreign}):
+            answer = arrived[who].post(site.address(rule, who), data=PLAUSIBLE | token)
             assert answer.status_code == 400, (rule, token)
-        assert browser.post(site.address(rule), data=PLAUSIBLE).status_code == 400, rule
 
     after = everything_kept()
     assert {name for name in after if after[name] != before[name]} == set()
+
+
+@pytest.mark.parametrize("who", ["visitor", "approved", "administrator"])
+def test_neither_an_empty_token_nor_a_made_up_one_nor_a_strangers_is_one(
+    people, browser, new_browser, who
+):
+    strangers = new_browser().token("/login")
+    arrive(browser, people, who)
+    before = everything_kept()
+
+    for token in ("", "x", strangers):
+        answer = browser.post("/register", data=PLAUSIBLE | {"csrf_token": token})
+        assert answer.status_code == 400, token
+
+    assert everything_kept() == before
 
 
 def test_a_token_in_the_address_is_none(site, browser):

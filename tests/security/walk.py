@@ -31,6 +31,9 @@ class Site:
     people: People
     values: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    # Somebody who waits for a decision, and what of these values is somebody's own.
+    waiting: int = 0
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def furnished(cls, app: Flask, people: People) -> Site:
@@ -39,19 +42,16 @@ class Site:
         waiting = people.user(confirmed=True)
         people.user(rejected="No room")
         people.user(suspended=True)
-        with transaction():
-            role = db.session.scalars(select(Role).filter_by(name="reviewer")).one()
-            invitation = staff_invitation.invite(role=role)
         last_level = db.session.scalars(
             select(AccessLevel).order_by(AccessLevel.rank.desc())
         ).first()
         assert last_level is not None
-        site = cls(app, people)
+        site = cls(app, people, waiting=waiting.id)
         site.values = {
             "agent_id": an_agent(requires="guest").id,
             "user_id": member.id,
             "level_id": last_level.id,
-            "role_id": role.id,
+            "role_id": _role().id,
             "text_id": 1,
             "note_id": _note(member),
             "filter_id": _filter(member),
@@ -73,7 +73,7 @@ class Site:
                 )
                 for page in ("status", "answer", "proof_code", "new_address", "withdrawal")
             },
-            "pages.setup": links.absolute("pages.setup", token=invitation),
+            "pages.setup": _invitation(),
         }
         return site
 
@@ -81,12 +81,37 @@ class Site:
         """Every address that takes this method."""
         return [rule for rule in self.app.url_map.iter_rules() if method in (rule.methods or ())]
 
-    def address(self, rule: Rule) -> str:
-        """A path under this rule that leads to something."""
+    def address(self, rule: Rule, who: str = "") -> str:
+        """A path under this rule that leads to something: where that has an owner, of theirs."""
         if rule.endpoint in self.tokens:
             return self.tokens[rule.endpoint].partition("8000")[2]
         adapter = self.app.url_map.bind("127.0.0.1:8000")
-        return adapter.build(rule.endpoint, {n: self.values[n] for n in rule.arguments})
+        values = self.values | self.own.get(who, {})
+        return adapter.build(rule.endpoint, {n: values[n] for n in rule.arguments})
+
+    def arrivals(self, new_browser: Callable[[], Any]) -> dict[str, Any]:
+        """A browser of each of EVERYBODY, signed in once for a whole walk."""
+        browsers = {}
+        for who, make in EVERYBODY.items():
+            browsers[who] = new_browser()
+            if make is None:
+                continue
+            user = make(self.people)
+            if user.roles:
+                self.own[who] = {"filter_id": _filter(user)}
+            browsers[who].sign_in(person(user))
+        # The staff among them came in by invitations, and a new one ends those before.
+        self.tokens["pages.setup"] = _invitation()
+        return browsers
+
+
+def _role() -> Role:
+    return db.session.scalars(select(Role).filter_by(name="reviewer")).one()
+
+
+def _invitation() -> str:
+    with transaction():
+        return links.absolute("pages.setup", token=staff_invitation.invite(role=_role()))
 
 
 def _note(member: User) -> int:
