@@ -6,6 +6,7 @@ import gc
 import itertools
 import secrets
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ from tests.postgres import Cluster
 from wsgi import create_site
 
 BOTH = ("sqlite", "postgresql")
+
+# How many cases of one test run every day.
+EVERYDAY_CASES = 3
+IN_EVERY_RUN = {"who", "visitor", "role", "language", "domain"}
 
 # Made anew in each test process; the same for all its tests, so that people's passwords
 # are hashed once.
@@ -82,6 +87,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for kind in BOTH
         ]
         metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the first cases of a test every day, and the others in the long run.
+
+    What shows most stands first. Every audience and every language has its turn every day.
+    """
+    cases: dict[tuple[object, ...], list[pytest.Function]] = defaultdict(list)
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if isinstance(item, pytest.Function) and params and not params.keys() & IN_EVERY_RUN:
+            cases[item.path, item.originalname, params.get("database_kind")].append(item)
+    for of_one_test in cases.values():
+        of_one_test.sort(key=lambda item: tuple(item.callspec.indices.values()))
+        for item in of_one_test[EVERYDAY_CASES:]:
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish() -> None:
@@ -194,16 +216,39 @@ def database_url(
         yield url
 
 
+@pytest.fixture(scope="session")
+def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Flask]:
+    """The site with the usual settings on SQLite: made once, and as good as new for each test."""
+    folder = tmp_path_factory.mktemp("usual")
+    made: list[kept.Usual] = []
+
+    def usual(wanted: Settings) -> Flask:
+        if not made:
+            made.append(kept.Usual.made(wanted, folder, a_site))
+        return made[0].for_a_test(wanted)
+
+    return usual
+
+
 @pytest.fixture
-def app(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+def app(
+    database_url: str,
+    tmp_path: Path,
+    usual_site: Callable[[Settings], Flask],
+    request: pytest.FixtureRequest,
+) -> Iterator[Flask]:
     """The whole site on a database of its own, with an app context open.
 
-    A mark `settings(PORTAL_PUBLIC_URL="https://...")` gives it an environment of its own.
+    A mark `settings(PORTAL_PUBLIC_URL="https://...")` gives it an environment, and makes it a site,
+    of its own.
     """
+    marks = list(request.node.iter_markers("settings"))
     environ: dict[str, str] = {}
-    for mark in reversed(list(request.node.iter_markers("settings"))):
+    for mark in reversed(marks):
         environ |= mark.kwargs
-    site = a_site(make_settings(tmp_path / "instance", database_url, **environ))
+    wanted = make_settings(tmp_path / "instance", database_url, **environ)
+    is_usual = not marks and database_url.startswith("sqlite")
+    site = usual_site(wanted) if is_usual else a_site(wanted)
     with site.app_context():
         limiter.reset()
         yield site
@@ -275,10 +320,9 @@ def make_settings(instance: Path, database_url: str = "", **environ: str) -> Set
         "PORTAL_PASSWORDS_HASH_WAIT_SECONDS": "60",
         "PORTAL_SECOND_FACTOR_REQUIRED_OF": "",
     }
-    names = {**SECRETS, **usual, **environ}
     if database_url:
-        names["PORTAL_DATABASE_URL"] = database_url
-    return settings.load(names, instance=instance)
+        usual["PORTAL_DATABASE_URL"] = database_url
+    return settings.load({**SECRETS, **usual, **environ}, instance=instance)
 
 
 def migrate(wanted: Settings) -> None:

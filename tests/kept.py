@@ -7,6 +7,8 @@ password's check are worked out once a process, which saves a third of what test
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import argon2.low_level
@@ -16,6 +18,11 @@ from sqlalchemy import Dialect, Engine
 from werkzeug.routing import Rule
 
 from portal.database import db
+from portal.jobs import bell
+from portal.security import breaches, hashing
+from portal.security.limits import limiter
+from portal.security.reports import Kinds
+from portal.settings import Settings
 
 
 def use(site: Flask) -> None:
@@ -27,6 +34,58 @@ def use(site: Flask) -> None:
         # SQL is kept by dialect, and each engine would have one of its own.
         engine.dialect = DIALECTS[engine.dialect.name]
         engine.update_execution_options(compiled_cache=SQL)
+
+
+@dataclass
+class Usual:
+    """The site with the usual settings on SQLite: made once a process, as good as new each time.
+
+    Its folder and its database are links to those of the test that has it.
+    """
+
+    site: Flask
+    folder: Path
+    config: dict[str, Any]
+    extensions: dict[str, Any]
+    views: dict[str, Any]
+    wsgi_app: Any
+    limits: dict[str, Any]
+
+    @classmethod
+    def made(cls, wanted: Settings, folder: Path, make: Callable[[Settings], Flask]) -> Usual:
+        """Make it with its data in a folder that tests have one after another."""
+        url = f"sqlite:///{folder / 'portal.sqlite3'}"
+        cls._lead(folder, wanted)
+        database = replace(wanted.database, url=url)
+        site = make(replace(wanted, instance=folder / "instance", database=database))
+        views, extensions = dict(site.view_functions), dict(site.extensions)
+        limits = dict(vars(limiter))
+        return cls(site, folder, dict(site.config), extensions, views, site.wsgi_app, limits)
+
+    def for_a_test(self, wanted: Settings) -> Flask:
+        """Give it to a test, with nothing that an earlier one changed in it."""
+        site = self.site
+        self._lead(self.folder, wanted)
+        for now, before in (
+            (site.config, self.config),
+            (site.extensions, self.extensions),
+            (site.view_functions, self.views),
+            (vars(limiter), self.limits),  # one for all sites: the last that was made has it
+        ):
+            now.clear()
+            now.update(before)
+        site.wsgi_app = self.wsgi_app  # type: ignore[method-assign]
+        site.extensions["portal.reports"] = Kinds()
+        for part in (bell, breaches, hashing):
+            part.init_app(site)
+        return site
+
+    @staticmethod
+    def _lead(folder: Path, wanted: Settings) -> None:
+        file = wanted.database_url.removeprefix("sqlite:///")
+        for name, target in (("instance", str(wanted.instance)), ("portal.sqlite3", file)):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(target)
 
 
 def keep_dialect(engine: Engine) -> None:

@@ -380,6 +380,7 @@ def test_an_unknown_secret_is_refused_with_the_nearest_right_one(tmp_path: Path)
         settings.load({}, instance=tmp_path)
 
 
+@pytest.mark.long
 def test_processes_that_make_secrets_at_once_agree_on_one_file(tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     gate = tmp_path / "gate"

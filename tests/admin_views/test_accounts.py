@@ -135,7 +135,7 @@ def test_the_page_offers_the_steps_that_are_open_and_no_others(a_user, people, s
         page = browser.get(page_of(panel[status])).text
 
         offered = set(re.findall(r"/admin/(?:registrations|accounts/\d+)/([a-z-]+)\?", page))
-        assert offered == wanted[role], status
+        assert offered - {"sign-ins"} == wanted[role], status  # which is a list, and no step
 
 
 def test_an_unconfirmed_person_is_offered_another_mail_after_a_while(a_user, reviewer, signed_in):

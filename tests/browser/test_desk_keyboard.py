@@ -198,6 +198,7 @@ def test_colleagues_see_each_other_look_and_decide_without_a_reload(
     assert theirs.complaints == []
 
 
+@pytest.mark.long
 def test_a_claim_that_is_pressed_while_the_page_looks_is_not_lost(
     at_the_desk: Window, three: list[User], theirs: Window
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_claim_that_is_pressed_while_the_page_looks_is_not_lost(
     assert len(held) == 1
 
 
+@pytest.mark.long
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")
 def test_whoever_leaves_a_page_looks_no_longer(
     at_the_desk: Window, three: list[User], theirs: Window

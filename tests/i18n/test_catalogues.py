@@ -21,7 +21,7 @@ DOMAINS = ["messages", *catalogues.LIBRARIES]
 ALIKE = {
     "de": {
         *("Agent", "Domain", "Google Authenticator", "Name", "Person", "Portal", "SMS"),
-        *("Status", "Text", "Webhook"),
+        *("Passkey", "Status", "Text", "Webhook"),
     },
     "es": {"Error:", "Error: %(title)s", "Portal", "Roles", "Webhook", "no"},
     "ar": {"Google Authenticator", "Portal", "SMS"},

@@ -109,6 +109,7 @@ def test_every_page_is_translated(
     assert seen > 50
 
 
+@pytest.mark.long
 def test_every_form_complains_in_the_readers_language(
     language: str, app: Flask, world: World, new_browser: Callable[[], Browser]
 ) -> None:

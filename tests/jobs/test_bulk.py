@@ -63,6 +63,7 @@ def test_a_bulk_begins_moments_after_it_was_asked_for(
     assert progress(bulk_id) == Progress(total=5, done=5, refused=0)
 
 
+@pytest.mark.long
 def test_the_rounds_find_what_nobody_rang_for(
     app: Flask, environ: Environ, people: People, reviewer: User
 ) -> None:

@@ -40,8 +40,9 @@ Post = Callable[..., Mail]
 MAILS_A_KILL = 5
 
 
-@pytest.mark.both_databases(everyday="postgresql")
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=[pytest.mark.long])])
+@pytest.mark.long
+@pytest.mark.both_databases
+@pytest.mark.parametrize("kills", [100])
 @pytest.mark.timeout(3600)
 def test_killing_the_worker_loses_no_mail_and_sends_at_most_one_twice(
     app: Flask,
@@ -81,8 +82,9 @@ def test_killing_the_worker_loses_no_mail_and_sends_at_most_one_twice(
     print(f"{kills} kills, {len(posted)} mails, {len(twice)} twice")
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(100, marks=[pytest.mark.long])])
-@pytest.mark.both_databases(everyday="sqlite")
+@pytest.mark.long
+@pytest.mark.parametrize("kills", [100])
+@pytest.mark.both_databases
 @pytest.mark.timeout(3600)
 def test_killing_the_web_server_leaves_no_account_without_its_mail(
     app: Flask, database_kind: str, environ: Environ, tmp_path: Path, kills: int

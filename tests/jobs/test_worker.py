@@ -78,6 +78,7 @@ def test_mail_leaves_although_redis_is_away(
     assert "Traceback" not in worker.output
 
 
+@pytest.mark.long
 def test_events_leave_and_a_hook_that_hangs_holds_up_no_mail(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:

@@ -1,5 +1,7 @@
 """The gate: whatever its table does not name does not exist. Who may what: test_matrix.py."""
 
+import pytest
+
 from tests.security.walk import EVERYBODY, arrive, everything_kept
 
 NOWHERE = ("/nothing", "/admin/nothing", "/admin/accounts/0", "/pages/home", "/.git/config")
@@ -23,6 +25,7 @@ NOT_USED = (
 )
 
 
+@pytest.mark.settings  # a site of its own, as it gets an address more
 def test_what_the_table_does_not_name_does_not_exist_for_anybody(app, people, new_browser):
     """An unknown address, a page of a library that is not used, and one that was forgotten."""
     app.add_url_rule("/forgotten", "pages.forgotten", lambda: "secret", methods=["GET", "POST"])

@@ -98,6 +98,7 @@ def test_a_running_portal_replaces_a_web_process_that_dies_and_shares_its_folder
     assert f"(process {portal.process.pid}). Stop it first" in started.stderr
 
 
+@pytest.mark.long
 def test_nothing_outlives_a_supervisor_that_is_killed(place: Path) -> None:
     with running(place) as portal:
         family = portal.until_ready().family()
