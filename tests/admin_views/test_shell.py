@@ -10,8 +10,7 @@ import pytest
 from jinja2 import TemplateNotFound
 
 from portal.desk import waiting
-from tests.admin_views.panel import a_busy_portal, words
-from tests.admin_views.test_who_may import address, endpoints
+from tests.admin_views.panel import a_busy_portal, address, endpoints, words
 from tests.world import NO_PAGES
 
 STOCK = Path(flask_admin.__file__).parent / "templates" / "bootstrap4"

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.paging import Place
-from tests.admin_views.panel import a_busy_portal, everything
-from tests.admin_views.test_who_may import endpoints
+from tests.admin_views.panel import a_busy_portal, endpoints, everything
 
 # Every day a list meets one wild cursor in so many, each list others; in the long run all.
 EVERYDAY = 40
