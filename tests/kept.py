@@ -7,6 +7,7 @@ password's check are worked out once a process, which saves a third of what test
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Usual:
     """
 
     site: Flask
+    settings: Settings
     folder: Path
     config: dict[str, Any]
     extensions: dict[str, Any]
@@ -57,10 +59,11 @@ class Usual:
         url = f"sqlite:///{folder / 'portal.sqlite3'}"
         cls._lead(folder, wanted)
         database = replace(wanted.database, url=url)
-        site = make(replace(wanted, instance=folder / "instance", database=database))
+        ours = replace(wanted, instance=folder / "instance", database=database)
+        site = make(deepcopy(ours))
         views, extensions = dict(site.view_functions), dict(site.extensions)
         limits = dict(vars(limiter))
-        return cls(site, folder, dict(site.config), extensions, views, site.wsgi_app, limits)
+        return cls(site, ours, folder, dict(site.config), extensions, views, site.wsgi_app, limits)
 
     def for_a_test(self, wanted: Settings) -> Flask:
         """Give it to a test, with nothing that an earlier one changed in it."""
@@ -75,6 +78,7 @@ class Usual:
             now.clear()
             now.update(before)
         site.wsgi_app = self.wsgi_app  # type: ignore[method-assign]
+        site.extensions["portal.settings"] = deepcopy(self.settings)  # some tests change them
         site.extensions["portal.reports"] = Kinds()
         for part in (bell, breaches, hashing):
             part.init_app(site)

@@ -100,7 +100,7 @@ def test_a_passkey_is_added_and_signs_in_alone_and_after_the_password(
     is_fine(window)
 
     for name in ("Rename", "Remove"):
-        page.get_by_role("link", name=f"{name} Laptop").click()
+        page.get_by_role("link", name=f"{name} (Laptop)").click()
         is_fine(window)
         page.go_back()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -81,8 +82,10 @@ def test_what_is_asked_at_the_sign_in_names_nobody(ada):
 def test_what_a_device_keeps_says_nothing_about_the_person(ada):
     options = json.loads(passkey.options_to_add(ada))
 
-    assert str(ada.id) not in options["user"]["id"]
-    assert len(options["user"]["id"]) == 43
+    handle = base64.urlsafe_b64decode(options["user"]["id"] + "=")
+    assert len(handle) == 32
+    assert not [of for of in (ada.username, ada.email) if str(of).encode() in handle]
+    assert ada.fs_uniquifier.encode() not in handle
     assert options["user"]["id"] == json.loads(passkey.options_to_add(ada))["user"]["id"]
 
 
