@@ -87,8 +87,10 @@ class Window:
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
     def _hear(self, message: Any) -> None:
-        # An answer of 400 or 404 is what some pages are about.
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        # An answer of 400 or 404 is what some pages are about, and who leaves a page while it asks
+        # for something ends that.
+        expected = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
+        if message.type == "error" and not message.text.startswith(expected):
             self.complaints.append(message.text)
 
 

@@ -147,7 +147,8 @@ def test_the_demo_has_a_bulk_in_its_history_with_one_that_failed_and_why(made: M
 
 
 def test_old_mails_have_arrived_and_only_the_newest_wait_for_the_mailbox(made: Made) -> None:
-    waiting = outbox.waiting()
+    # What tells somebody of the browser of another test here is none of the demo's.
+    waiting = [mail for mail in outbox.waiting() if mail.kind != "new_device"]
 
     assert 3 <= len(waiting) <= 6
     assert all(clock.now() - mail.posted_at < timedelta(hours=2) for mail in waiting)
