@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from portal.settings import ROOT, Settings
 
 VERSIONS = ROOT / "migrations" / "versions"
+
+# Python 3.11 fails now and then where two threads make syntax trees at once ("AST constructor
+# recursion depth mismatch"), as the first requests for /readyz may.
+_parsing = Lock()
 
 
 class Unreachable(Exception):
@@ -129,7 +134,9 @@ def _revisions() -> dict[str, Revision]:
 
 def _read(path: Path) -> Revision | None:
     values: dict[str, object] = {}
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    with _parsing:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for statement in tree.body:
         if isinstance(statement, ast.Assign):
             target = statement.targets[0]
         elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
