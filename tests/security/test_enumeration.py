@@ -57,6 +57,7 @@ class Meter:
     def of(self, deed):
         """What a deed answers, and the work that it took."""
         mails, before = self._mails(), replace(self.total)
+        db.session.expunge_all()  # nothing that the test still knows spares a statement
         answer = deed()
         statements = self.total.statements - before.statements
         return answer, Work(

@@ -95,6 +95,7 @@ def test_what_is_no_request_is_logged_without_what_it_said(portal: Portal) -> No
 
 
 def test_the_start_is_one_line_of_the_log_with_what_counts_of_the_settings(portal: Portal) -> None:
+    until(lambda: "portal.started" in portal.output)
     (line,) = [line for line in logged(portal) if line["event"] == "portal.started"]
 
     assert line["https"] is False
