@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy.exc import OperationalError
 
 from portal.accounts import alarm, code, erasure, intake, session, sign_ins
-from portal.accounts.factors import passkey
+from portal.accounts.factors import challenge
 from portal.database import transaction
 from portal.desk import bulk_asking, bulk_round, notice, unanswered
 from portal.jobs.stopping import stopping
@@ -63,7 +63,7 @@ def purge() -> None:
         alarm.purge()
         budget.purge()
         intake.purge()
-        passkey.purge()
+        challenge.purge()
         bulk_asking.purge()
     erased = ERASED_AT_ONCE
     while erased == ERASED_AT_ONCE and not stopping.is_set():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import segno
 from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -15,6 +17,7 @@ from wtforms.validators import InputRequired, Length
 from portal.accounts import code
 from portal.accounts.factors import authenticator, passkey, recovery, removal, standing
 from portal.accounts.factors.standing import Missing
+from portal.accounts.user import User
 from portal.database import transaction
 from portal.errors import StepRefused, why_not
 from portal.pages import pages
@@ -133,26 +136,11 @@ def app_removal() -> ResponseReturnValue:
     """Take the app away, after a page that says what that means."""
     if authenticator.of(me()) is None:
         return redirect(url_for("pages.second_factor"), 303)
-    form = PortalForm()
-    if form.validate_on_submit():
-        try:
-            with transaction():
-                user = me_locked()
-                removal.remove_app(user)
-                here = sessions.go_on(user)
-        except StepRefused as refused:
-            form.refuse(refused)
-        else:
-            sessions.keep(here, user)
-            flash(_("The authenticator app is removed."), "success")
-            return redirect(url_for("pages.second_factor"), 303)
-    return render_template(
-        "pages/factor_removal.html",
-        form=form,
+    return _removal(
+        removal.remove_app,
         title=_("Remove the authenticator app"),
-        is_last=removal.number(me()) <= 1,
-        refused=None if form.errors else why_not(removal.must_be_removable, me()),
-    ), 400 if form.errors else 200
+        done=_("The authenticator app is removed."),
+    )
 
 
 @pages.route("/second-factor/passkeys/new", methods=["GET", "POST"])
@@ -206,25 +194,36 @@ def passkey_name(passkey_id: int) -> ResponseReturnValue:
 def passkey_removal(passkey_id: int) -> ResponseReturnValue:
     """Take a passkey away, after a page that says what that means."""
     found = passkey.one_of(me(), passkey_id) or abort(404)
+    return _removal(
+        lambda user: removal.remove_passkey(user, passkey.one_of(user, passkey_id) or abort(404)),
+        title=_("Remove the passkey"),
+        done=_("The passkey is removed."),
+        name=found.name,
+    )
+
+
+def _removal(
+    remove: Callable[[User], object], *, title: str, done: str, name: str = ""
+) -> ResponseReturnValue:
+    """Show what taking a factor away means, and take it away."""
     form = PortalForm()
     if form.validate_on_submit():
         try:
             with transaction():
                 user = me_locked()
-                mine = passkey.one_of(user, passkey_id) or abort(404)
-                removal.remove_passkey(user, mine)
+                remove(user)
                 here = sessions.go_on(user)
         except StepRefused as refused:
             form.refuse(refused)
         else:
             sessions.keep(here, user)
-            flash(_("The passkey is removed."), "success")
+            flash(done, "success")
             return redirect(url_for("pages.second_factor"), 303)
     return render_template(
         "pages/factor_removal.html",
         form=form,
-        title=_("Remove the passkey"),
-        name=found.name,
+        title=title,
+        name=name,
         is_last=removal.number(me()) <= 1,
         refused=None if form.errors else why_not(removal.must_be_removable, me()),
     ), 400 if form.errors else 200

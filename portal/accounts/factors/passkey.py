@@ -6,18 +6,13 @@ itself; after the password it is a second factor also without.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import webauthn
 from flask_babel import lazy_gettext as _l
-from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -28,7 +23,6 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
 from webauthn.helpers import base64url_to_bytes
@@ -42,7 +36,8 @@ from webauthn.helpers.structs import (
 )
 
 from portal import audit, clock, settings
-from portal.accounts.factors import authenticator, standing
+from portal.accounts.factors import authenticator, challenge, standing
+from portal.accounts.factors.challenge import Purpose, answered, no_answer, part_of
 from portal.accounts.user import User
 from portal.audit import Action
 from portal.database import Model, UtcDateTime, db, locked
@@ -54,19 +49,9 @@ KIND = "passkey"
 
 LONGEST_NAME = 60
 LONGEST_ID = 1023  # the standard's own bound
-LONGEST_ANSWER = 20_000
 MOST = 20
-CHALLENGE_LASTS = timedelta(minutes=10)
 
 Verified = TypeVar("Verified")
-
-
-class Purpose(StrEnum):
-    """What a challenge is for. An answer to one of another purpose is none."""
-
-    ADD = "add"
-    SIGN_IN = "sign in"
-    SECOND_STEP = "second step"
 
 
 class Passkey(Model):
@@ -87,15 +72,6 @@ class Passkey(Model):
     may_be_backed_up: Mapped[bool]
     is_backed_up: Mapped[bool]
     transports: Mapped[list[str]] = mapped_column(JSON, default=list)
-
-
-class UsedChallenge(Model):
-    """A challenge that was answered, so that no answer counts twice; forgotten when too old."""
-
-    __tablename__ = "used_challenges"
-
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 def are_possible() -> bool:
@@ -135,7 +111,7 @@ def options_to_add(user: User) -> str:
         user_id=_handle(user),
         user_name=user.username or "",
         user_display_name=user.full_name,
-        challenge=_challenge(Purpose.ADD, user),
+        challenge=challenge.make(Purpose.ADD, user),
         authenticator_selection=AuthenticatorSelectionCriteria(
             # A plain security key that cannot keep it is welcome too, as a second factor.
             resident_key=ResidentKeyRequirement.PREFERRED,
@@ -150,7 +126,7 @@ def options_to_sign_in() -> str:
     """What the browser needs to find a key by itself: the same for everybody (ASVS 6.3.8)."""
     options = webauthn.generate_authentication_options(
         rp_id=settings.current().public_host,
-        challenge=_challenge(Purpose.SIGN_IN, None),
+        challenge=challenge.make(Purpose.SIGN_IN, None),
         user_verification=UserVerificationRequirement.REQUIRED,
     )
     return webauthn.options_to_json(options)
@@ -160,7 +136,7 @@ def options_for_second_step(user: User) -> str:
     """What the browser needs to use one of this person's keys, after the password."""
     options = webauthn.generate_authentication_options(
         rp_id=settings.current().public_host,
-        challenge=_challenge(Purpose.SECOND_STEP, user),
+        challenge=challenge.make(Purpose.SECOND_STEP, user),
         allow_credentials=_descriptors(user),
         user_verification=UserVerificationRequirement.PREFERRED,
     )
@@ -178,17 +154,17 @@ def add(user: User, *, answer: str, name: str) -> Passkey:
     standing.must_be_open(user)
     if number(user) >= MOST:
         raise StepRefused(_l("These are enough passkeys. Remove one that you do not use."))
-    challenge = _answered(answer, Purpose.ADD, user)
+    expected = answered(answer, Purpose.ADD, user)
     verified = _verified(
         lambda: webauthn.verify_registration_response(
             credential=answer,
-            expected_challenge=challenge,
+            expected_challenge=expected,
             expected_rp_id=settings.current().public_host,
             expected_origin=_origin(),
         )
     )
     if len(verified.credential_id) > LONGEST_ID:
-        raise _no_answer()
+        raise no_answer()
 
     added = Passkey(
         user_id=user.id,
@@ -254,11 +230,6 @@ def forget(user: User) -> None:
     db.session.execute(delete(Passkey).where(Passkey.user_id == user.id))
 
 
-def purge() -> None:
-    """Forget challenges that are too old to be answered, in the caller's transaction."""
-    db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at <= clock.now()))
-
-
 def _check(
     user: User,
     passkey: Passkey,
@@ -268,14 +239,14 @@ def _check(
     *,
     must_verify: bool,
 ) -> None:
-    challenge = _answered(answer, purpose, whose)
+    expected = answered(answer, purpose, whose)
     current = locked(Passkey, passkey.id)
     if current is None:
-        raise _no_answer()
+        raise no_answer()
     verified = _verified(
         lambda: webauthn.verify_authentication_response(
             credential=answer,
-            expected_challenge=challenge,
+            expected_challenge=expected,
             expected_rp_id=settings.current().public_host,
             expected_origin=_origin(),
             credential_public_key=current.public_key,
@@ -304,7 +275,7 @@ def _must_be_the_one_key(user: User, passkey: Passkey, verified: VerifiedAuthent
             _l("This passkey seems to have been copied. Take another way, and remove it."),
         )
     if _may_be_backed_up(verified.credential_device_type) != passkey.may_be_backed_up:
-        raise _no_answer()  # what a key is, never changes (7.2 step 18)
+        raise no_answer()  # what a key is, never changes (7.2 step 18)
 
 
 class Cloned(StepRefused):
@@ -313,7 +284,7 @@ class Cloned(StepRefused):
 
 def _must_name(user: User, answer: str, *, always: bool) -> None:
     """Refuse an answer in the name of another account (7.2 step 6)."""
-    handle = _of_answer(answer, "response", "userHandle")
+    handle = part_of(answer, "response", "userHandle")
     if not handle and not always:
         return
     try:
@@ -321,19 +292,19 @@ def _must_name(user: User, answer: str, *, always: bool) -> None:
     except ValueError:
         is_theirs = False
     if not is_theirs:
-        raise _no_answer()
+        raise no_answer()
 
 
 def _verified(verify: Callable[[], Verified]) -> Verified:
     try:
         return verify()
     except Exception as problem:  # the library stumbles in many ways over what strangers make up
-        raise _no_answer() from problem
+        raise no_answer() from problem
 
 
 def _find(answer: str) -> Passkey | None:
     try:
-        credential_id = base64url_to_bytes(str(_of_answer(answer, "rawId") or ""))
+        credential_id = base64url_to_bytes(str(part_of(answer, "rawId") or ""))
     except ValueError:
         return None
     if not 0 < len(credential_id) <= LONGEST_ID:
@@ -343,67 +314,9 @@ def _find(answer: str) -> Passkey | None:
     ).one_or_none()
 
 
-def _challenge(purpose: Purpose, user: User | None) -> bytes:
-    """A challenge that says itself what it is for: nothing is kept until it is answered."""
-    said = _signer().dumps([purpose.value, user.id if user else 0, _nonce()])
-    return said.encode()
-
-
-def _answered(answer: str, purpose: Purpose, user: User | None) -> bytes:
-    """The challenge of ours that this answers, used up by that in one statement.
-
-    Raises:
-        StepRefused: it is none, too old, or was answered before.
-    """
-    try:
-        data = json.loads(base64url_to_bytes(str(_of_answer(answer, "response", "clientDataJSON"))))
-        challenge = base64url_to_bytes(str(data["challenge"]))
-        lasts = int(CHALLENGE_LASTS.total_seconds())
-        found = _signer().loads(challenge.decode("ascii"), max_age=lasts)
-    except (BadData, ValueError, KeyError, TypeError) as problem:
-        raise _too_late() from problem
-    if found[:2] != [purpose.value, user.id if user else 0]:
-        raise _no_answer()
-    digest = hashlib.sha256(challenge).hexdigest()
-    if not _use(digest):
-        raise _too_late()
-    return challenge
-
-
-def _use(digest: str) -> bool:
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
-    wanted = dialect.insert(UsedChallenge).values(
-        digest=digest, expires_at=clock.now() + 2 * CHALLENGE_LASTS
-    )
-    taken = db.session.scalar(
-        wanted.on_conflict_do_nothing().returning(UsedChallenge.digest),
-        execution_options={"synchronize_session": False},
-    )
-    return taken is not None
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(settings.current().secrets.secret_key, salt="passkey-challenge")
-
-
-def _nonce() -> str:
-    return secrets.token_urlsafe(16)
-
-
-def _of_answer(answer: str, *path: str) -> Any:
-    """A part of what the browser sent; None where there is no such part."""
-    try:
-        found: Any = json.loads(answer) if len(answer) <= LONGEST_ANSWER else None
-        for name in path:
-            found = found.get(name)
-    except (ValueError, AttributeError, RecursionError):
-        return None
-    return found
-
-
 def _transports(answer: str) -> list[str]:
     known = {each.value for each in AuthenticatorTransport}
-    named = _of_answer(answer, "response", "transports")
+    named = part_of(answer, "response", "transports")
     return sorted({each for each in named if each in known}) if isinstance(named, list) else []
 
 
@@ -429,11 +342,3 @@ def _origin() -> str:
 
 def _may_be_backed_up(kind: CredentialDeviceType) -> bool:
     return kind is CredentialDeviceType.MULTI_DEVICE
-
-
-def _no_answer() -> StepRefused:
-    return StepRefused(_l("The passkey did not give the answer that was asked for. Try again."))
-
-
-def _too_late() -> StepRefused:
-    return StepRefused(_l("That took too long, or was sent twice. Try again."))

@@ -14,8 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal.accounts import suspension
-from portal.accounts.factors import passkey, removal, standing
-from portal.accounts.factors.passkey import Passkey, UsedChallenge
+from portal.accounts.factors import challenge, passkey, removal, standing
+from portal.accounts.factors.challenge import UsedChallenge
+from portal.accounts.factors.passkey import Passkey
 from portal.accounts.user import User
 from portal.audit import Action
 from portal.database import db, locked, transaction
@@ -135,7 +136,7 @@ def test_an_answer_counts_once_in_time_and_for_what_was_asked(ada):
 
         clock.shift(timedelta(hours=1))
         with transaction():
-            passkey.purge()
+            challenge.purge()
     assert db.session.scalars(select(UsedChallenge)).all() == []
 
 
