@@ -53,16 +53,20 @@ def tests(which: str, extra: list[str]) -> list[str]:
     return ["pytest", "-n", workers, "--dist", "worksteal", *slowest, "-m", marks, *extra]
 
 
-def in_memory() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of tests: their databases in memory, where the machine has room for it.
 
-    Every commit waits for the disk, and tests commit thousands of times.
+    Every commit waits for the disk, and tests commit thousands of times. And whoever wants no
+    compiled Python beside the sources would have it compiled anew by every process that tests
+    start, which is half of what collecting them costs.
     """
+    ours = {**os.environ}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)
     memory = Path("/dev/shm")  # noqa: S108  # nosec B108 # pytest makes folders of its own in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK)
-    if roomy and shutil.disk_usage(memory).free > GIB and "TMPDIR" not in os.environ:
-        return {**os.environ, "TMPDIR": str(memory)}
-    return dict(os.environ)
+    if roomy and shutil.disk_usage(memory).free > GIB:
+        ours.setdefault("TMPDIR", str(memory))
+    return ours
 
 
 def run(name: str, command: list[str], *, live: bool = False) -> bool:
@@ -73,7 +77,7 @@ def run(name: str, command: list[str], *, live: bool = False) -> bool:
     done = subprocess.run(
         [str(BIN / program), *present],
         cwd=ROOT,
-        env=in_memory(),
+        env=environment(),
         stdout=None if live else subprocess.PIPE,
         stderr=None if live else subprocess.STDOUT,
         text=True,
