@@ -11,6 +11,17 @@ from contextlib import contextmanager, suppress
 from urllib.parse import SplitResult
 
 
+def verified_tls(ca_file: str = "") -> ssl.SSLContext:
+    """What TLS to others asks for: certificates of the system's authorities, or of the file's.
+
+    And TLS 1.2 or newer (ASVS 12.1.1), also where the system's Python leaves that to OpenSSL's
+    settings, as Debian's does.
+    """
+    context = ssl.create_default_context(cafile=ca_file or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 @contextmanager
 def connection_to(url: SplitResult, *, seconds: float) -> Iterator[http.client.HTTPConnection]:
     """A connection that ends after so many seconds, however slow the other side is.
@@ -24,7 +35,7 @@ def connection_to(url: SplitResult, *, seconds: float) -> Iterator[http.client.H
     connection: http.client.HTTPConnection
     if url.scheme == "https":
         connection = http.client.HTTPSConnection(
-            host, port, timeout=seconds, context=ssl.create_default_context()
+            host, port, timeout=seconds, context=verified_tls()
         )
     else:
         connection = http.client.HTTPConnection(host, port, timeout=seconds)

@@ -15,6 +15,7 @@ from flask_mailman import EmailMessage
 from flask_mailman.backends.smtp import EmailBackend as FlaskMailmanBackend
 
 from portal import settings
+from portal.connections import verified_tls
 from portal.mail.trouble import (
     DeliveryProblem,
     Never,
@@ -41,8 +42,8 @@ class EmailBackend(FlaskMailmanBackend):
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """Trust the system's authorities, or only those in the settings' file."""
-        return ssl.create_default_context(cafile=settings.current().mail.ca_file or None)
+        """Trust the system's authorities, or only those in the settings' file; no TLS before 1.2."""
+        return verified_tls(settings.current().mail.ca_file)
 
     def open(self) -> bool:
         """Connect, encrypt and sign in, unless that is done. Returns whether it was not."""
