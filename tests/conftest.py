@@ -31,7 +31,7 @@ BOTH = ("sqlite", "postgresql")
 
 # How many cases of one test run every day.
 EVERYDAY_CASES = 3
-IN_EVERY_RUN = {"who", "visitor", "role", "language", "domain"}
+IN_EVERY_RUN = {"who", "visitor", "walk", "role", "language", "domain"}
 
 # Made anew in each test process; the same for all its tests, so that people's passwords
 # are hashed once.
