@@ -165,7 +165,12 @@ _LABELS = {
     "single_keys": _l("Single letters as keys"),
 }
 
-_KINDS = {"agent": _l("Agent"), "app": _l("App")}
+_KINDS = {
+    "agent": _l("Agent"),
+    "app": _l("App"),
+    "passkey": _l("Passkey"),
+    "recovery codes": _l("Recovery codes"),
+}
 
 _MAILS = {
     "confirmation": _l("Confirm your address"),

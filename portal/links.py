@@ -126,13 +126,15 @@ def read_denial(token: str) -> Denial | None:
     return Denial(address=data[1], user=user, ticket=_ticket(data, 2))
 
 
-def alarm(user: User, address: str) -> str:
+def alarm(user: User, address: str, *, at: datetime | None = None) -> str:
     """Where the owner of an address says that a change of their account was not theirs.
 
     It names the account by its number: what a thief changes afterwards must not make it worthless.
+    `at` is the moment of the change, where that is kept, too: what the notice is about must not
+    be older than the notice.
     """
     serializer = cast("Any", _security).alarm_serializer
-    token = serializer.dumps([user.id, address, clock.now().isoformat()])
+    token = serializer.dumps([user.id, address, (at or clock.now()).isoformat()])
     return absolute("pages.alarm", token=token)
 
 

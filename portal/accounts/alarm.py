@@ -7,7 +7,8 @@ that address back. Who holds a forwarded notice reads no mail there: they can en
 that link mailed, and nothing else.
 
 The earliest notice counts. Its use makes every later one worthless, those that went to the thief's
-own address among them, and never an earlier one (ASVS 6.3.7).
+own address among them, and never an earlier one (ASVS 6.3.7). What was added since to sign in with
+goes when the owner is back (see `portal.accounts.way_back`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, delete, select, update
+from sqlalchemy import ForeignKey, Index, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import audit, canonical, clock, notifications, settings
+from portal.accounts import code
+from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.audit import Action, Way
 from portal.database import Model, UtcDateTime, db
@@ -39,7 +42,8 @@ class AlarmState(StrEnum):
 class Alarm(Model):
     """One alarm. Until it is settled, and no longer than `until`, the way back leads to `address`.
 
-    `notice_at` is when the notice was written whose link was used.
+    `notice_at` is when the notice was written whose link was used. Both are kept until the owner
+    is back, and the address not longer than it leads anywhere.
     """
 
     __tablename__ = "alarms"
@@ -66,8 +70,9 @@ def state_of(notice: Notice) -> AlarmState:
 def raise_alarm(notice: Notice) -> None:
     """Shut everybody out, and mail the owner of the notice's address the way back in.
 
-    Ends every session and, with it, every link that was mailed, also the one that would confirm
-    another address. No password opens the account until its owner chooses one. Staff are told.
+    Ends every session and, with it, every link and code that was mailed, also the link that would
+    confirm another address. No password opens the account until its owner chooses one. Staff are
+    told.
     Take the account locked. Again changes nothing, and neither does a link that is too old.
     """
     if state_of(notice) is not AlarmState.READY:
@@ -75,6 +80,8 @@ def raise_alarm(notice: Notice) -> None:
     user, now = notice.user, clock.now()
     user.password = None
     user.end_sessions()
+    for purpose in Purpose:
+        code.forget(user.id, purpose)
     db.session.add(
         Alarm(
             user_id=user.id,
@@ -111,6 +118,18 @@ def leads_elsewhere(user: User | None) -> bool:
     return address is not None and user is not None and not is_theirs(user, address)
 
 
+def stands_since(user: User) -> datetime | None:
+    """When the earliest notice was written that was used and is not settled; None without one.
+
+    From then on, whatever was added to sign in with may be a thief's.
+    """
+    return db.session.scalar(
+        select(func.min(Alarm.notice_at)).where(
+            Alarm.user_id == user.id, Alarm.settled_at.is_(None)
+        )
+    )
+
+
 def settle(user: User) -> None:
     """Let no alarm stand any more, because the owner is back."""
     db.session.execute(
@@ -134,12 +153,16 @@ def acknowledge(user: User, *, by: User) -> None:
 def purge() -> None:
     """Forget alarms once every notice that they made worthless is too old, too.
 
-    In the caller's transaction.
+    One whose owner is not back yet says from when on factors are a thief's: of that, the address
+    alone is forgotten. In the caller's transaction.
     """
     days = timedelta(days=settings.current().sessions.alarm_days)
+    old, quietly = Alarm.at < clock.now() - days, {"synchronize_session": False}
     db.session.execute(
-        delete(Alarm).where(Alarm.at < clock.now() - days),
-        execution_options={"synchronize_session": False},
+        delete(Alarm).where(old, Alarm.settled_at.is_not(None)), execution_options=quietly
+    )
+    db.session.execute(
+        update(Alarm).where(old, Alarm.address != "").values(address=""), execution_options=quietly
     )
 
 

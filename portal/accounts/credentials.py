@@ -48,7 +48,8 @@ def ask_for_password_reset(user: User | None) -> None:
 def reset_password(user: User, *, password_hash: str, address: str = "") -> None:
     """Choose a new password by a mailed link. Every session and every older link ends.
 
-    `address` is a former one of theirs at which they read the link, after an alarm.
+    `address` is a former one of theirs at which they read the link, after an alarm: then what
+    was added since to sign in with goes, too, and the mail says so.
 
     Raises:
         StepRefused: the account is not open.
@@ -57,8 +58,8 @@ def reset_password(user: User, *, password_hash: str, address: str = "") -> None
     user.password = password_hash
     user.end_sessions()
     audit.record(Action.PASSWORD_RESET, about=user, by=user)
-    come_back(user, address)
-    outbox.post(messages.password_changed(user))
+    removed = come_back(user, address)
+    outbox.post(messages.password_changed(user, removed=removed))
 
 
 def ask_for_address_change(user: User, *, email: str, how: Sequence[Way] = ()) -> None:

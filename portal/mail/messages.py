@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -167,9 +167,12 @@ def password_reset(user: User) -> Message:
     )
 
 
-def password_changed(user: User) -> Message:
-    """Tell somebody that their password was changed, in case it was not they who did it."""
-    return _notice(user, "password_changed", link=links.absolute("pages.forgot"))
+def password_changed(user: User, *, removed: Sequence[str] = ()) -> Message:
+    """Tell somebody that their password was changed, in case it was not they who did it.
+
+    `removed` are the kinds of second factors that went with an alarm (see `way_back`).
+    """
+    return _notice(user, "password_changed", removed=removed, link=links.absolute("pages.forgot"))
 
 
 def address_change(user: User, new_email: str) -> Message:
@@ -217,9 +220,9 @@ def username_changed(user: User, old: str) -> Message:
     )
 
 
-def factor_added(user: User, kind: str) -> Message:
+def factor_added(user: User, kind: str, *, at: datetime) -> Message:
     """Tell somebody that there is a second factor now, or another one: an app or a passkey."""
-    return _about_factors(user, "factor_added", factor=kind)
+    return _about_factors(user, "factor_added", at=at, factor=kind)
 
 
 def factor_removed(user: User, kind: str, *, is_last: bool) -> Message:
@@ -252,9 +255,9 @@ def recovery_code_used(user: User, left: int, *, few: int) -> Message:
     return _about_factors(user, "recovery_code_used", left=left, are_few=left <= few)
 
 
-def recovery_codes_replaced(user: User) -> Message:
+def recovery_codes_replaced(user: User, *, at: datetime) -> Message:
     """Tell somebody that they have new recovery codes, and that the old ones are dead."""
-    return _about_factors(user, "recovery_codes_replaced")
+    return _about_factors(user, "recovery_codes_replaced", at=at)
 
 
 def new_device(user: User, device: Device, network: str) -> Message:
@@ -345,16 +348,19 @@ def _about_status(user: User, kind: str, **context: Any) -> Message:
     return _to(user, kind, ticket=ticket, link=links.status(user, ticket=ticket), **context)
 
 
-def _about_factors(user: User, kind: str, **context: Any) -> Message:
+def _about_factors(user: User, kind: str, *, at: datetime | None = None, **context: Any) -> Message:
     """A mail whose one action is a look at the second factor."""
     link = links.absolute("pages.second_factor")
-    return _notice(user, kind, link=link, **context)
+    return _notice(user, kind, at=at, link=link, **context)
 
 
-def _notice(user: User, kind: str, *, to: str = "", **context: Any) -> Message:
+def _notice(
+    user: User, kind: str, *, to: str = "", at: datetime | None = None, **context: Any
+) -> Message:
     """A mail that something happened to an account, with the link "this was not me"."""
-    alarm_link = links.alarm(user, to or user.email or "")
-    return _to(user, kind, to=to, when=clock.now(), alarm_link=alarm_link, **context)
+    at = at or clock.now()
+    alarm_link = links.alarm(user, to or user.email or "", at=at)
+    return _to(user, kind, to=to, when=at, alarm_link=alarm_link, **context)
 
 
 def _to_applicant(user: User, kind: str, **context: Any) -> Message:

@@ -215,7 +215,9 @@ def _letters(world: World) -> list[Any]:
         "status_code": messages.status_code(user, "123456"),
         "reinstated": messages.reinstated(user),
         "password_reset": messages.password_reset(user),
-        "password_changed": messages.password_changed(user),
+        "password_changed": messages.password_changed(
+            user, removed=["app", "passkey", "recovery codes"]
+        ),
         "username_taken": messages.username_taken(
             to=str(user.email),
             full_name=str(user.full_name),
@@ -231,13 +233,13 @@ def _letters(world: World) -> list[Any]:
         "address_change_asked": messages.address_change_asked(user, "zkq@example.org"),
         "address_changed": messages.address_changed(user, "zkq@example.org"),
         "username_changed": messages.username_changed(user, "zkq"),
-        "factor_added": messages.factor_added(user, "app"),
+        "factor_added": messages.factor_added(user, "app", at=now),
         "factor_removed": messages.factor_removed(user, "app", is_last=True),
         "factors_reset": messages.factors_reset(user, "Zkq rjk."),
         "factor_guessed": messages.factor_guessed(user),
         "passkey_copied": messages.passkey_copied(user, "zkq"),
         "recovery_code_used": messages.recovery_code_used(user, 2, few=3),
-        "recovery_codes_replaced": messages.recovery_codes_replaced(user),
+        "recovery_codes_replaced": messages.recovery_codes_replaced(user, at=now),
         "new_device": messages.new_device(user, Device("", ""), ""),
         "alarm_elsewhere": messages.alarm_elsewhere(user, until=now),
         "way_back": messages.way_back(user, "zkq@example.org", until=now),

@@ -113,18 +113,20 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
         "reinstated": lambda: messages.reinstated(user),
         "erased": lambda: messages.erased(to="ada@example.org", **stranger),
         "password_reset": lambda: messages.password_reset(user),
-        "password_changed": lambda: messages.password_changed(user),
+        "password_changed": lambda: messages.password_changed(
+            user, removed=["app", "passkey", "passkey", "recovery codes"]
+        ),
         "address_change": lambda: messages.address_change(user, "ada@example.com"),
         "address_change_asked": lambda: messages.address_change_asked(user, "ada@example.com"),
         "address_changed": lambda: messages.address_changed(user, "old@example.org"),
         "username_changed": lambda: messages.username_changed(user, "augusta"),
-        "factor_added": lambda: messages.factor_added(user, "app"),
+        "factor_added": lambda: messages.factor_added(user, "app", at=NOON),
         "factor_removed": lambda: messages.factor_removed(user, "app", is_last=True),
         "factors_reset": lambda: messages.factors_reset(user, reason),
         "factor_guessed": lambda: messages.factor_guessed(user),
         "passkey_copied": lambda: messages.passkey_copied(user, "Phone"),
         "recovery_code_used": lambda: messages.recovery_code_used(user, 2, few=3),
-        "recovery_codes_replaced": lambda: messages.recovery_codes_replaced(user),
+        "recovery_codes_replaced": lambda: messages.recovery_codes_replaced(user, at=NOON),
         "new_device": lambda: messages.new_device(
             user, Device("Firefox", "Linux"), "198.51.100.0/24"
         ),

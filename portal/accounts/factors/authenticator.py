@@ -111,18 +111,19 @@ def add(user: User, *, sealed: str, typed: str) -> None:
             field="code",
         )
 
+    now = clock.now()
     _forget(user)
     db.session.add(
         AuthenticatorApp(
             user_id=user.id,
             sealed_secret=sealing.seal(secret, of=user.id, purpose=KIND),
-            added_at=clock.now(),
+            added_at=now,
             last_step=step,
         )
     )
     standing.note_added(user)
     audit.record(Action.FACTOR_ADDED, about=user, by=user, kind=KIND)
-    outbox.post(messages.factor_added(user, KIND))
+    outbox.post(messages.factor_added(user, KIND, at=now))
 
 
 def of(user: User) -> AuthenticatorApp | None:
@@ -172,6 +173,17 @@ def minutes_to_wait(user: User) -> int:
 def remove(user: User) -> None:
     """Take the app away. See `removal`, which looks at what is left."""
     _forget(user)
+
+
+def remove_since(user: User, moment: datetime) -> bool:
+    """Take the app away if it was added or replaced then or after. Whether it was."""
+    gone = db.session.scalar(
+        delete(AuthenticatorApp)
+        .where(AuthenticatorApp.user_id == user.id, AuthenticatorApp.added_at >= moment)
+        .returning(AuthenticatorApp.user_id),
+        execution_options={"synchronize_session": "fetch"},
+    )
+    return gone is not None
 
 
 def _unsealed_offer(user: User, sealed: str) -> str:

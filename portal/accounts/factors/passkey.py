@@ -166,12 +166,13 @@ def add(user: User, *, answer: str, name: str) -> Passkey:
     if len(verified.credential_id) > LONGEST_ID:
         raise no_answer()
 
+    now = clock.now()
     added = Passkey(
         user_id=user.id,
         credential_id=verified.credential_id,
         public_key=verified.credential_public_key,
         name=name,
-        added_at=clock.now(),
+        added_at=now,
         sign_count=verified.sign_count,
         may_be_backed_up=_may_be_backed_up(verified.credential_device_type),
         is_backed_up=verified.credential_backed_up,
@@ -180,7 +181,7 @@ def add(user: User, *, answer: str, name: str) -> Passkey:
     db.session.add(added)
     standing.note_added(user)
     audit.record(Action.FACTOR_ADDED, about=user, by=user, kind=KIND)
-    outbox.post(messages.factor_added(user, KIND))
+    outbox.post(messages.factor_added(user, KIND, at=now))
     db.session.flush()
     return added
 
@@ -223,6 +224,17 @@ def remove(passkey: Passkey) -> None:
     """Take one away. See `removal`, which looks at what is left."""
     db.session.delete(passkey)
     db.session.flush()
+
+
+def remove_since(user: User, moment: datetime) -> int:
+    """Take those of an account away that were added then or after. Returns how many."""
+    gone = db.session.scalars(
+        delete(Passkey)
+        .where(Passkey.user_id == user.id, Passkey.added_at >= moment)
+        .returning(Passkey.id),
+        execution_options={"synchronize_session": "fetch"},
+    )
+    return len(gone.all())
 
 
 def forget(user: User) -> None:

@@ -19,6 +19,8 @@ from portal.errors import StepRefused
 from portal.fingerprints import fingerprint
 from portal.mail import messages, outbox
 
+KIND = "recovery codes"
+
 NUMBER = 10
 FEW = 3
 # No 0 O 1 I L U, which are taken for each other. 24 of 30 signs are 117 bits: so many that a
@@ -50,18 +52,17 @@ def make(user: User) -> list[str]:
     standing.must_be_open(user)
     if not standing.has_factor(user):
         raise StepRefused(_l("Set up a second factor first."))
-    replaced = user.recovery_codes_kept_at is not None
+    replaced, now = user.recovery_codes_kept_at is not None, clock.now()
 
     forget(user)
     codes = ["".join(secrets.choice(SIGNS) for _ in range(LENGTH)) for _ in range(NUMBER)]
     db.session.add_all(
-        RecoveryCode(user_id=user.id, code_hash=_hash(user, each), made_at=clock.now())
-        for each in codes
+        RecoveryCode(user_id=user.id, code_hash=_hash(user, each), made_at=now) for each in codes
     )
     user.recovery_codes_kept_at = None
     audit.record(Action.RECOVERY_CODES_MADE, about=user, by=user)
     if replaced:
-        outbox.post(messages.recovery_codes_replaced(user))
+        outbox.post(messages.recovery_codes_replaced(user, at=now))
     return [_grouped(each) for each in codes]
 
 
@@ -108,6 +109,18 @@ def left(user: User) -> int:
         RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None)
     )
     return db.session.scalar(unused) or 0
+
+
+def remove_since(user: User, moment: datetime) -> bool:
+    """Take all codes of an account back if they were made then or after. Whether they were."""
+    newer = select(RecoveryCode.id).where(
+        RecoveryCode.user_id == user.id, RecoveryCode.made_at >= moment
+    )
+    if db.session.scalar(newer.limit(1)) is None:
+        return False
+    forget(user)
+    user.recovery_codes_kept_at = None
+    return True
 
 
 def forget(user: User) -> None:

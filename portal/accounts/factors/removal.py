@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask_babel import lazy_gettext as _l
 
 from portal import audit
@@ -9,7 +11,7 @@ from portal.accounts import authority
 from portal.accounts.factors import authenticator, passkey, recovery, standing
 from portal.accounts.factors.passkey import Passkey
 from portal.accounts.user import Status, User
-from portal.audit import Action
+from portal.audit import Action, Way
 from portal.errors import StepRefused
 from portal.mail import messages, outbox
 
@@ -89,6 +91,26 @@ def must_be_resettable(user: User, *, by: User | None) -> None:
     if not standing.has_factor(user) or user.status not in (Status.APPROVED, Status.SUSPENDED):
         raise StepRefused(_l("This account has no second factor."))
     authority.must_outrank(by, user)
+
+
+def remove_since(user: User, moment: datetime) -> list[str]:
+    """Take away what was added or renewed then or after, after an alarm. Returns the kinds.
+
+    What is older stays. Who is left with none goes on with the password alone, or is led through
+    the set-up where the role requires one; who is left without recovery codes makes new ones.
+    The caller tells the owner, and ends the sessions.
+    """
+    removed: list[str] = []
+    if authenticator.remove_since(user, moment):
+        removed.append(authenticator.KIND)
+    removed += [passkey.KIND] * passkey.remove_since(user, moment)
+    if recovery.remove_since(user, moment):
+        removed.append(recovery.KIND)
+    if not number(user):
+        forget(user)
+    for kind in removed:
+        audit.record(Action.FACTOR_REMOVED, about=user, by=user, how=[Way.LINK], kind=kind)
+    return removed
 
 
 def forget(user: User) -> None:
