@@ -195,6 +195,11 @@ def of(user: User) -> list[UserSession]:
     return [row for row in found if not is_over(row, user)]
 
 
+def still_lasts(wanted: str) -> bool:
+    """Whether nobody ended the session with this digest. One question, for a step under a lock."""
+    return db.session.scalar(select(UserSession.id).where(UserSession.digest == wanted)) is not None
+
+
 def note_seen(wanted: str) -> None:
     """Note that somebody was here, unless that was noted within the last minute. Commits.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from flask import request
+from flask import abort, redirect, request, url_for
 from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 
+from portal.accounts import session
 from portal.accounts.user import User
 from portal.database import locked, transaction
 from portal.mail import opening
+from portal.security import sessions
 
 Result = TypeVar("Result")
 
@@ -22,9 +24,15 @@ def me() -> User:
 
 
 def me_locked() -> User:
-    """The person who is signed in, as the database has them now, for a step on oneself."""
+    """The person who is signed in, as the database has them now, for a step on oneself.
+
+    Whose session ended since the request began takes no step any more, and is led to the sign-in
+    page: else a thief whom the owner shuts out at the same moment would go on (ASVS 7.4.1).
+    """
     user = locked(User, me().id)
     assert user is not None
+    if not session.still_lasts(sessions.here()):
+        abort(redirect(url_for("security.login"), 303))
     return user
 
 

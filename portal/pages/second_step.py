@@ -151,7 +151,10 @@ def _in_one_transaction(take: Callable[[], None]) -> StepRefused | None:
 
 def _try(take: Callable[[User, str], None], user_id: int, typed: str) -> None:
     user = locked(User, user_id)
-    assert user is not None
+    if user is None or half_sign_in.who() != user:
+        raise StepRefused(  # an alarm, or another password, at the same moment
+            _("Sign in again: it took too long, or this account changed meanwhile.")
+        )
     try:
         take(user, typed)
     except StepRefused:

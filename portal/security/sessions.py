@@ -16,6 +16,7 @@ from flask.wrappers import Response
 from flask_login import user_logged_out
 from flask_security.signals import user_authenticated
 from flask_security.utils import set_request_attr
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from portal import clock
@@ -41,6 +42,10 @@ ASKED_IN_PART_BY_PAGES = frozenset({"registrations.progress"})
 # every other site of the organisation, the language, and the mark by which limits know a browser
 # in which somebody signed in before. Ours that say who somebody is are deleted by name.
 CLEARED_AT_SIGN_OUT = '"cache", "storage"'
+
+
+class Overtaken(Exception):
+    """The account changed while somebody signed in: what they showed opens it no more."""
 
 
 def init_app(app: Flask) -> None:
@@ -127,7 +132,11 @@ def _begin(_app: Flask, user: User, authn_via: Sequence[str] | None = None, **_a
 
     What was brought is never taken over, so that nobody can give a browser an id in advance.
     Whoever signs in commits.
+
+    Raises:
+        Overtaken: all sessions of the account were ended since the password was compared.
     """
+    _must_be_as_it_was(user)
     here = visit.here()
     remembered = here.get("_remember") == "set"
     before = here.digest
@@ -142,6 +151,22 @@ def _begin(_app: Flask, user: User, authn_via: Sequence[str] | None = None, **_a
     here.begin(secret, lasts=session.lifetimes(user, remembered=True).whole if remembered else None)
     g.pop("csrf_token", None)  # made for the visitor; the next form on this page is the person's
     history.note_sign_in(user, authn_via or ())
+
+
+def _must_be_as_it_was(user: User) -> None:
+    """Refuse a sign-in that an alarm or another password overtook.
+
+    A password is compared outside of any transaction, which takes its time. The row is locked, so
+    that whoever ends all sessions from now on ends this one, too.
+    """
+    as_read = user.fs_uniquifier
+    now = db.session.scalar(
+        select(User.fs_uniquifier)
+        .where(User.id == user.id)
+        .with_for_update(of=User, key_share=True)
+    )
+    if now != as_read:
+        raise Overtaken
 
 
 def _end(_app: Flask, **_about: Any) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import current_app, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_security import views
@@ -40,7 +41,14 @@ _WHY_CLOSED = {
 
 def sign_in() -> ResponseReturnValue:
     """Flask-Security's sign-in page; where it leads is ours to decide."""
-    answer: ResponseReturnValue = views.login()
+    try:
+        answer: ResponseReturnValue = views.login()
+    except sessions.Overtaken:
+        db.session.rollback()
+        sessions.forget_the_person()
+        note(SecurityEvent.SIGN_IN_FAILED)
+        flash(_("Sign in again: it took too long, or this account changed meanwhile."), "warning")
+        return redirect(url_for("security.login"))
     # It would write the sign-in down after the view, where a busy database is a bare 500.
     try:
         db.session.commit()
@@ -89,7 +97,7 @@ def _leads_out(path: str) -> bool:
     """
     inside = urlsplit(path).path.removeprefix(request.script_root)
     try:
-        endpoint, _ = current_app.url_map.bind("").match(inside)
+        endpoint, _values = current_app.url_map.bind("").match(inside)
     except (HTTPException, RoutingException):
         return False
     return endpoint == "pages.open_agent" or _is_file(inside)
