@@ -54,6 +54,7 @@ def init_app(app: Flask) -> None:
         verify_form=VerifyForm,
         password_util_cls=PortalPasswordUtil,
     )
+    security.verify_context_processor(lambda: {"passkey_options": recent.passkey_options()})
     security.want_json(lambda _request: False)
     security.two_factor_plugins = half_sign_in.SecondStep()
     # Two purposes more for Flask-Security's signed links; see `links.status` and `links.alarm`.

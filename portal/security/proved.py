@@ -1,7 +1,7 @@
 """Proof: when somebody last showed that it is them, kept in the row of their session.
 
-A password does it, at the sign-in or later. Whoever adds another proof, such as a code from a
-device or a passkey, checks it and calls `note_proved` with its name; nothing else has to change.
+A password does it, at the sign-in or later, and so does a passkey (`passkey_proof`). Whoever adds
+another proof checks it and calls `note_proved` with its name; nothing else has to change.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Recent proof: what asks again who is there, because it opens ways in or is for good.
 
 One table beside the gate's. The form is not shown to somebody who proved themselves too long
-ago, and not taken from them either: then the page asks for the password and keeps what they
-typed, so that one more press of a button goes on where they were (ASVS 7.5.1, 7.5.3).
+ago, and not taken from them either: then the page asks for the password, or a passkey, and keeps
+what they typed, so that one more press of a button goes on where they were (ASVS 7.5.1, 7.5.3).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flask_login import current_user
 from wtforms import PasswordField
 
 from portal.errors import StepRefused
-from portal.security import limits
+from portal.security import limits, passkey_proof
 from portal.security.forms import PortalForm
 from portal.security.passwords import is_password_of
 from portal.security.proved import note_proved, recently_proved
@@ -58,7 +58,16 @@ ENDPOINTS = frozenset(
 
 FIELD = "proof_password"
 # What a form has of its own and must not be kept in a page.
-_NOT_KEPT = frozenset({FIELD, "csrf_token", "current_password", "password", "password_again"})
+_NOT_KEPT = frozenset(
+    {
+        FIELD,
+        passkey_proof.FIELD,
+        "csrf_token",
+        "current_password",
+        "password",
+        "password_again",
+    }
+)
 
 
 class ProofForm(PortalForm):
@@ -78,7 +87,7 @@ def _check() -> ResponseReturnValue | None:
     if request.method in ("GET", "HEAD"):
         wanted = (request.script_root + request.full_path).rstrip("?")
         return redirect(url_for("security.verify", next=wanted))
-    if FIELD not in request.form:
+    if FIELD not in request.form and passkey_proof.FIELD not in request.form:
         return _ask(ProofForm(formdata=None), 403)
     try:
         answer: ResponseReturnValue | None = _prove()
@@ -91,9 +100,15 @@ def _check() -> ResponseReturnValue | None:
 
 @limits.by_account
 def _prove() -> ResponseReturnValue | None:
-    """Take the password, and let the form through that was kept. Why not stands in the page."""
-    typed = request.form[FIELD]
+    """Take a proof, and let the form through that was kept. Why not stands in the page."""
     user = current_user._get_current_object()
+    if passkey_proof.FIELD in request.form:
+        try:
+            is_in = passkey_proof.take(user, request.form[passkey_proof.FIELD])
+        except StepRefused as refused:
+            return _ask(_refused(refused.sentence), 400)
+        return None if is_in else redirect(url_for("security.login"))
+    typed = request.form[FIELD]
     if not typed:
         return _ask(_refused(_l("Enter your password.")), 400)
     if not is_password_of(user, typed):
@@ -111,8 +126,18 @@ def _refused(sentence: object) -> ProofForm:
 
 
 def _ask(form: ProofForm, code: int) -> tuple[str, int]:
-    page = render_template("pages/proof.html", form=form, kept=list(_kept()))
+    page = render_template(
+        "pages/proof.html",
+        form=form,
+        kept=list(_kept()),
+        passkey_options=passkey_options(),
+    )
     return page, code
+
+
+def passkey_options() -> str | None:
+    """What the browser of who is signed in needs to ask for a passkey; None without one."""
+    return passkey_proof.options_for(current_user._get_current_object())
 
 
 def _kept() -> Iterator[tuple[str, str]]:

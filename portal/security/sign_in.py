@@ -1,4 +1,4 @@
-"""Signing in with username or e-mail, and showing the password again before what matters."""
+"""Signing in with username or e-mail, and proving oneself again before what matters."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from portal.accounts import passwords
 from portal.accounts.credentials import find_by_identity
 from portal.accounts.user import Status, User
 from portal.database import db
+from portal.errors import StepRefused
 from portal.logs import SecurityEvent, note
-from portal.security import half_sign_in, hashing, history, sessions
+from portal.security import half_sign_in, hashing, history, passkey_proof, sessions
 from portal.security.forms import Translated
 from portal.security.proved import note_proved
 from portal.security.redirects import local_target
@@ -63,13 +64,25 @@ def sign_in() -> ResponseReturnValue:
 
 
 def verify() -> ResponseReturnValue:
-    """The page that asks for the password again, before something that matters."""
+    """The page that asks for the password or a passkey, before something that matters."""
+    if request.method == "POST" and passkey_proof.FIELD in request.form:
+        return _verify_by_passkey(request.form[passkey_proof.FIELD])
     answer = views.verify()
     if request.method == "POST" and isinstance(answer, Response) and answer.status_code == 302:
         db.session.commit()  # a hash that was brought up to date
         if not note_proved(current_user._get_current_object()):
             return redirect(url_for("security.login"))
     return _onward(answer)
+
+
+def _verify_by_passkey(answer: str) -> ResponseReturnValue:
+    wanted = local_target(request.form.get("next"))
+    try:
+        is_in = passkey_proof.take(current_user._get_current_object(), answer)
+    except StepRefused as refused:
+        flash(str(refused), "error")
+        return redirect(url_for("security.verify", next=wanted), 303)
+    return onward(wanted) if is_in else redirect(url_for("security.login"))
 
 
 def _onward(answer: ResponseReturnValue) -> ResponseReturnValue:

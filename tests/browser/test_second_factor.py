@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
+from portal import clock
 from tests.browser.conftest import Window
 from tests.people import People
 from tests.phone import Phone
@@ -74,17 +77,7 @@ def test_a_passkey_is_added_and_signs_in_alone_and_after_the_password(
     people.user(approved=True, username="ada")
     window = new_window(**NARROW)
     page: Any = window.page
-    device = page.context.new_cdp_session(page)
-    device.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    plug_in_a_key(page)
 
     window.sign_in_as("ada")
     window.open("/second-factor")
@@ -117,6 +110,54 @@ def test_a_passkey_is_added_and_signs_in_alone_and_after_the_password(
     window.press("Use a passkey")
     assert page.url == window.site + "/"
     assert window.complaints == []
+
+
+@pytest.mark.settings(PORTAL_PUBLIC_URL="http://localhost:{port}")
+def test_who_is_asked_again_uses_a_passkey_and_loses_nothing_that_was_typed(
+    people: People, new_window: Callable[..., Window]
+) -> None:
+    people.user(approved=True, username="ada")
+    window = new_window(**NARROW)
+    page: Any = window.page
+    plug_in_a_key(page)
+    window.sign_in_as("ada")
+    window.open("/second-factor/passkeys/new")
+    page.get_by_label("Name of the passkey").fill("Laptop")
+    window.press("Add a passkey")
+    window.press("Show me recovery codes")
+    page.get_by_label("I have kept the codes in a safe place.").check()
+    window.press("Finish")
+
+    with time_machine.travel(clock.now() + timedelta(minutes=11)):
+        window.open("/change-username")
+        assert page.url.startswith(window.site + "/verify")
+        is_fine(window)
+        window.press("Use a passkey")
+        assert page.url == window.site + "/change-username"
+        page.get_by_label("Username").fill("augusta")
+    with time_machine.travel(clock.now() + timedelta(minutes=22)):
+        page.get_by_role("button", name="Change").click()
+        page.get_by_role("heading", name="Show again that it is you").wait_for()
+        is_fine(window)
+        window.press("Use a passkey")
+        assert page.url == window.site + "/account"
+        assert "augusta" in page.inner_text("main")
+    assert window.complaints == []
+
+
+def plug_in_a_key(page: Any) -> None:
+    """Chromium's own authenticator, which looks who is there and always finds them."""
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
 def sign_out(window: Window) -> None:

@@ -20,6 +20,7 @@ from portal import clock, settings
 from portal.accounts.user import User
 from portal.database import Model, UtcDateTime, db
 from portal.errors import StepRefused
+from portal.fingerprints import fingerprint
 
 LASTS = timedelta(minutes=10)
 LONGEST_ANSWER = 20_000
@@ -31,6 +32,7 @@ class Purpose(StrEnum):
     ADD = "add"
     SIGN_IN = "sign in"
     SECOND_STEP = "second step"
+    PROOF = "proof"
 
 
 class UsedChallenge(Model):
@@ -42,13 +44,16 @@ class UsedChallenge(Model):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-def make(purpose: Purpose, user: User | None) -> bytes:
-    """A challenge that says itself what it is for: nothing is kept until it is answered."""
-    said = _signer().dumps([purpose.value, user.id if user else 0, _nonce()])
+def make(purpose: Purpose, user: User | None, *, here: str = "") -> bytes:
+    """A challenge that says itself what it is for: nothing is kept until it is answered.
+
+    With `here`, the digest of a session, it is for that one only.
+    """
+    said = _signer().dumps([*_bounds(purpose, user, here), _nonce()])
     return said.encode()
 
 
-def answered(answer: str, purpose: Purpose, user: User | None) -> bytes:
+def answered(answer: str, purpose: Purpose, user: User | None, *, here: str = "") -> bytes:
     """The challenge of ours that this answers, used up by that in one statement.
 
     Raises:
@@ -61,7 +66,7 @@ def answered(answer: str, purpose: Purpose, user: User | None) -> bytes:
         found = _signer().loads(challenge.decode("ascii"), max_age=lasts)
     except (BadData, ValueError, KeyError, TypeError) as problem:
         raise _too_late() from problem
-    if found[:2] != [purpose.value, user.id if user else 0]:
+    if found[:-1] != _bounds(purpose, user, here):
         raise no_answer()
     digest = hashlib.sha256(challenge).hexdigest()
     if not _use(digest):
@@ -88,6 +93,12 @@ def no_answer() -> StepRefused:
 def purge() -> None:
     """Forget challenges that are too old to be answered, in the caller's transaction."""
     db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at <= clock.now()))
+
+
+def _bounds(purpose: Purpose, user: User | None, here: str) -> list[object]:
+    # Of the session, a fingerprint: what its row is found by is nobody else's business.
+    session = fingerprint(here, of="session of a challenge") if here else ""
+    return [purpose.value, user.id if user else 0, session]
 
 
 def _use(digest: str) -> bool:

@@ -143,6 +143,20 @@ def options_for_second_step(user: User) -> str:
     return webauthn.options_to_json(options)
 
 
+def options_for_proof(user: User, *, here: str) -> str:
+    """What the browser needs to use one of this person's keys instead of the password.
+
+    Only in the session with the digest `here`, and only with a device that looks who is there.
+    """
+    options = webauthn.generate_authentication_options(
+        rp_id=settings.current().public_host,
+        challenge=challenge.make(Purpose.PROOF, user, here=here),
+        allow_credentials=_descriptors(user),
+        user_verification=UserVerificationRequirement.REQUIRED,
+    )
+    return webauthn.options_to_json(options)
+
+
 def add(user: User, *, answer: str, name: str) -> Passkey:
     """Take a new key as a factor. Every session of the account ends, and the owner is told.
 
@@ -214,10 +228,21 @@ def check_second_step(user: User, answer: str) -> None:
     Raises:
         StepRefused: it is no answer of one of their keys.
     """
-    passkey = _find(answer)
-    if passkey is None or passkey.user_id != user.id:
-        raise StepRefused(_l("This passkey is not one of yours here. Take another way."))
+    passkey = _find_of(user, answer)
     _check(user, passkey, answer, Purpose.SECOND_STEP, user, must_verify=False)
+
+
+def check_proof(user: User, answer: str, *, here: str) -> None:
+    """Take the answer of one of this person's keys instead of the password, in this session.
+
+    The device has looked who is there: who finds a browser open, and the key in it, is not them
+    (ASVS 7.5.1, 7.5.3).
+
+    Raises:
+        StepRefused: it is no answer of one of their keys, or was asked for elsewhere.
+    """
+    passkey = _find_of(user, answer)
+    _check(user, passkey, answer, Purpose.PROOF, user, must_verify=True, here=here)
 
 
 def remove(passkey: Passkey) -> None:
@@ -250,8 +275,9 @@ def _check(
     whose: User | None,
     *,
     must_verify: bool,
+    here: str = "",
 ) -> None:
-    expected = answered(answer, purpose, whose)
+    expected = answered(answer, purpose, whose, here=here)
     current = locked(Passkey, passkey.id)
     if current is None:
         raise no_answer()
@@ -324,6 +350,13 @@ def _find(answer: str) -> Passkey | None:
     return db.session.scalars(
         select(Passkey).where(Passkey.credential_id == credential_id)
     ).one_or_none()
+
+
+def _find_of(user: User, answer: str) -> Passkey:
+    passkey = _find(answer)
+    if passkey is None or passkey.user_id != user.id:
+        raise StepRefused(_l("This passkey is not one of yours here. Take another way."))
+    return passkey
 
 
 def _transports(answer: str) -> list[str]:

@@ -43,17 +43,18 @@ async function optionsOf(form) {
 
 export function start(form) {
   const refused = form.querySelector("[data-passkey-refused]");
+  const answer = form.querySelector("[data-passkey-answer]");
   let asking = false;
   form.hidden = false;
   form.addEventListener("submit", async (event) => {
-    if (form.elements.code.value) return; // answered: it goes its way
+    if (answer.value) return; // answered: it goes its way
     event.preventDefault();
     if (asking) return;
     asking = true;
     refused.hidden = true;
     try {
       const publicKey = read(await optionsOf(form));
-      form.elements.code.value = written(await navigator.credentials[form.dataset.passkey]({ publicKey }));
+      answer.value = written(await navigator.credentials[form.dataset.passkey]({ publicKey }));
       form.requestSubmit();
     } catch {
       refused.hidden = false; // closed by the person, or no such key: the device has said more
@@ -62,6 +63,6 @@ export function start(form) {
     }
   });
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) form.elements.code.value = "";
+    if (event.persisted) answer.value = "";
   });
 }

@@ -159,6 +159,29 @@ def test_of_many_who_send_one_answer_at_once_one_gets_in(app, ada):
         assert list(pool.map(attempt, range(64))).count(True) == 1
 
 
+@pytest.mark.both_databases(everyday="sqlite")
+def test_of_many_who_prove_themselves_by_one_answer_one_does(app, ada):
+    """Also where the id of the session stays, which would else tell the others apart."""
+    key = add(ada, SecurityKey())
+    answer, ada_id = key.answer(passkey.options_for_proof(ada, here="x" * 64)), ada.id
+    db.session.rollback()
+
+    def attempt(_: int) -> bool:
+        with app.app_context():
+            try:
+                with transaction():
+                    user = db.session.get_one(User, ada_id)
+                    passkey.check_proof(user, answer, here="x" * 64)
+            except StepRefused:
+                return False
+            finally:
+                db.session.remove()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(attempt, range(64))).count(True) == 1
+
+
 def test_a_key_that_counts_backwards_is_refused_and_its_owner_told(ada):
     key = add(ada, SecurityKey(count=7), name="Key on the ring")
     key.count = 9
