@@ -207,4 +207,5 @@ _MAILS = {
     "registrations_waiting": _l("Registrations wait for review"),
     "registrations_overdue": _l("Registrations wait for too long"),
     "digest": _l("What waits today"),
+    "registration_closed": _l("Nobody can register at present"),
 }

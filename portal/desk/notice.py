@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from portal import clock
+from portal.accounts import intake
+from portal.accounts.intake import Closure
 from portal.accounts.permissions import Permission
 from portal.accounts.roles import staff_with
 from portal.accounts.user import User
@@ -24,7 +26,9 @@ from portal.notifications import TO_DECIDE, Notification
 
 PAUSE = timedelta(minutes=10)
 REMIND_EVERY = timedelta(days=1)
-LETTERS = ("registrations_waiting", "registrations_overdue", "digest")
+# Of these, a newer one says what an older one says.
+OF_WHAT_WAITS = ("registrations_waiting", "registrations_overdue", "digest")
+LETTERS = (*OF_WHAT_WAITS, "registration_closed")
 
 _AT_ALL = (Waiting.READY, Waiting.OVERDUE, Waiting.ANSWERED)
 
@@ -40,6 +44,8 @@ class News:
     # Since when the first one waits, and when the last thing came that is worth a mail.
     since: datetime | None
     newest: datetime | None
+    # What keeps everybody from registering, as long as it does.
+    closure: Closure | None
 
 
 def due() -> list[int]:
@@ -56,7 +62,9 @@ def tell(user_id: int) -> bool:
     """Mail one member of staff what is due. Returns whether there was something.
 
     Locked, so that of two workers one tells; the other one finds nobody, or nothing due. A
-    mail that still waits for a server says what is no longer so: this one takes its place.
+    mail that still waits for a server says what is no longer so: this one takes its place. That
+    registration closed is said once, by a mail of its own or in the digest, and only while it is
+    so; that it opened again, by no mail.
     """
     user = locked(User, user_id, patient=False)
     if user is None or not user.may(Permission.REVIEW):
@@ -66,10 +74,12 @@ def tell(user_id: int) -> bool:
     if letter is None:
         return False
 
+    is_worth_a_mail = bool(news.ready or news.mentions or _untold(place, news))
     letter.note(user, workplace.kept(user))
-    theirs = (Mail.user_id == user.id) & Mail.kind.in_(LETTERS) & Mail.stands(MailState.WAITING)
-    outbox.drop(theirs)
-    if news.ready or news.mentions:
+    if letter is not _CLOSED:
+        theirs = (Mail.user_id == user.id) & Mail.kind.in_(OF_WHAT_WAITS)
+        outbox.drop(theirs & Mail.stands(MailState.WAITING))
+    if is_worth_a_mail:
         outbox.post(letter.write(user, news))
     return True
 
@@ -92,6 +102,8 @@ def _letter(user: User, place: Workplace, news: News) -> _Letter | None:
         before = place.digest_at and workplace.local_time(user, place.digest_at).date()
         is_time = local.hour >= place.digest_hour and (before is None or local.date() > before)
         return _DIGEST if is_time else None
+    if place.notice == Notice.MAIL and _untold(place, news):
+        return _CLOSED
     told = user.reviewer_told_at
     if place.notice != Notice.MAIL or (told is not None and now - told < PAUSE):
         return None
@@ -102,8 +114,14 @@ def _letter(user: User, place: Workplace, news: News) -> _Letter | None:
     return _WAITING if has_news and (news.ready or news.mentions) else None
 
 
+def _untold(place: Workplace, news: News) -> bool:
+    """Whether registration is closed, and they have not been told of that."""
+    told = place.closure_told_at
+    return news.closure is not None and (told is None or told < news.closure.closed_at)
+
+
 def _news(ids: Sequence[int]) -> dict[int, News]:
-    """What there is to tell each of these members of staff. Four queries."""
+    """What there is to tell each of these members of staff. Five queries."""
     counted, since = waiting.counts(*_AT_ALL), queue.waiting_since()
     open_for_all = (Notification.settled_at.is_(None), Notification.for_id.is_(None))
     newest = db.session.scalar(
@@ -113,6 +131,7 @@ def _news(ids: Sequence[int]) -> dict[int, News]:
         .limit(1)
     )
     mentions = {row.for_id: row for row in db.session.execute(_mentions(ids))}
+    closure = intake.standing_closure()
     found = {}
     for user_id in ids:
         own = mentions.get(user_id)
@@ -126,6 +145,7 @@ def _news(ids: Sequence[int]) -> dict[int, News]:
             mentions=own.number if own else 0,
             since=since,
             newest=max(moments, default=None),
+            closure=closure,
         )
     return found
 
@@ -151,7 +171,12 @@ def _note_reminded(user: User, place: Workplace) -> None:
 
 
 def _note_digest(user: User, place: Workplace) -> None:
-    user.reviewer_told_at = place.digest_at = clock.now()
+    user.reviewer_told_at = place.digest_at = place.closure_told_at = clock.now()
+
+
+def _note_closed(_user: User, place: Workplace) -> None:
+    # Not as told of who waits: that is another mail, with a pause of its own.
+    place.closure_told_at = clock.now()
 
 
 _WAITING = _Letter(
@@ -178,6 +203,10 @@ _DIGEST = _Letter(
         answered=news.answered,
         mentions=news.mentions,
         since=news.since,
+        closure=news.closure,
     ),
     _note_digest,
+)
+_CLOSED = _Letter(
+    lambda user, news: staff_messages.registration_closed(user, news.closure), _note_closed
 )

@@ -64,6 +64,8 @@ class Workplace(Model):
     single_keys: Mapped[bool] = mapped_column(default=True)
     digest_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     overdue_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When they were last told that registration closed.
+    closure_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def is_quiet(self, hour: int) -> bool:
         """Whether this is one of the hours in which nobody wants to be told anything."""

@@ -10,6 +10,7 @@ from portal.mail.message import Message
 from portal.mail.writing import write
 
 if TYPE_CHECKING:
+    from portal.accounts.intake import Closure
     from portal.accounts.user import User
 
 
@@ -42,6 +43,11 @@ def registrations_overdue(
     )
 
 
+def registration_closed(staff: User, closure: Closure | None) -> Message:
+    """Tell a reviewer that registration closed by itself, why, and what they can do about it."""
+    return _to(staff, "registration_closed", closure=closure, link=_panel("registrations/"))
+
+
 def digest(
     staff: User,
     *,
@@ -50,8 +56,9 @@ def digest(
     answered: int,
     mentions: int,
     since: datetime | None,
+    closure: Closure | None = None,
 ) -> Message:
-    """Tell a reviewer once a day what waits."""
+    """Tell a reviewer once a day what waits, and that registration is closed, while it is."""
     return _to(
         staff,
         "digest",
@@ -60,6 +67,7 @@ def digest(
         answered=answered,
         mentions=mentions,
         since=since,
+        closure=closure,
         link=_panel(),
     )
 

@@ -20,6 +20,7 @@ from markupsafe import escape
 
 from portal import clock, i18n, links
 from portal.accounts.device import Device
+from portal.accounts.intake import Closure
 from portal.accounts.user import User
 from portal.database import db
 from portal.desk.waits import UsualWait
@@ -203,6 +204,7 @@ def _letters(world: World) -> list[Any]:
     assert user is not None
     now = clock.now()
     usual = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
+    closure = Closure(why="hurry", closed_at=now)
     written = {
         "confirmation": messages.confirmation(user, "123456"),
         "confirmation_again": messages.confirmation_again(user, "123456"),
@@ -248,8 +250,9 @@ def _letters(world: World) -> list[Any]:
             user, 2, after=timedelta(hours=48), ready=3, since=now
         ),
         "digest": staff_messages.digest(
-            user, ready=3, overdue=2, answered=1, mentions=1, since=now
+            user, ready=3, overdue=2, answered=1, mentions=1, since=now, closure=closure
         ),
+        "registration_closed": staff_messages.registration_closed(user, closure),
     }
     folders = ROOT / "templates" / "mail"
     assert set(written) == {path.name for path in folders.iterdir() if path.is_dir()}

@@ -20,6 +20,7 @@ from flask import Flask
 from portal import i18n
 from portal.accounts import approval
 from portal.accounts.device import Device
+from portal.accounts.intake import Closure
 from portal.accounts.user import User
 from portal.database import db, transaction
 from portal.desk import notice
@@ -75,6 +76,7 @@ TO_APPLICANTS = (
     "rejected",
 )
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
+CLOSURE = Closure(why="waiting", closed_at=NOON - timedelta(hours=2))
 USUAL = UsualWait(timedelta(hours=3), timedelta(days=2), decisions=200)
 
 # Links that differ each time, because they are signed.
@@ -141,8 +143,15 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
             user, 2, after=timedelta(hours=48), ready=5, since=NOON - timedelta(days=3)
         ),
         "digest": lambda: staff_messages.digest(
-            user, ready=5, overdue=2, answered=1, mentions=2, since=NOON - timedelta(days=3)
+            user,
+            ready=5,
+            overdue=2,
+            answered=1,
+            mentions=2,
+            since=NOON - timedelta(days=3),
+            closure=CLOSURE,
         ),
+        "registration_closed": lambda: staff_messages.registration_closed(user, CLOSURE),
     }
 
 
