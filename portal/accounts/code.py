@@ -8,9 +8,18 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, delete, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Insert,
+    String,
+    Table,
+    bindparam,
+    delete,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -53,6 +62,23 @@ class MailedCode(Model):
     tries_left: Mapped[int]
 
 
+def _kept(dialect: Any) -> Insert:
+    """The statement that keeps codes, in place of those before."""
+    wanted = dialect.insert(_CODES)
+    news = {name: wanted.excluded[name] for name in ("code_hash", "expires_at", "tries_left")}
+    return cast(
+        "Insert", wanted.on_conflict_do_update(index_elements=["user_id", "purpose"], set_=news)
+    )
+
+
+# Built once, because every registration needs one of them. Nobody holds codes as objects.
+_CODES = cast("Table", MailedCode.__table__)
+_KEPT = {"sqlite": _kept(sqlite), "postgresql": _kept(postgresql)}
+_FORGOTTEN = delete(_CODES).where(
+    _CODES.c.user_id == bindparam("account"), _CODES.c.purpose == bindparam("of")
+)
+
+
 def issue(user: User | None, purpose: str) -> str:
     """A fresh code for this account, to be mailed to its address. The one before is dead.
 
@@ -89,14 +115,8 @@ def keep(codes: Mapping[User, str], purpose: str) -> None:
         }
         for user, code in codes.items()
     ]
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
     db.session.flush()
-    wanted = dialect.insert(MailedCode).values(rows)
-    news = {name: wanted.excluded[name] for name in ("code_hash", "expires_at", "tries_left")}
-    db.session.execute(
-        wanted.on_conflict_do_update(index_elements=["user_id", "purpose"], set_=news),
-        execution_options={"synchronize_session": False},
-    )
+    db.session.execute(_KEPT[db.session.get_bind().dialect.name], rows)
 
 
 def check(user: User | None, purpose: str, typed: str) -> bool:
@@ -129,10 +149,7 @@ def check(user: User | None, purpose: str, typed: str) -> bool:
 
 def forget(user_id: int, purpose: str) -> None:
     """Take back the code of an account, whether it was used or is of no use any more."""
-    db.session.execute(
-        delete(MailedCode).where(MailedCode.user_id == user_id, MailedCode.purpose == str(purpose)),
-        execution_options={"synchronize_session": False},
-    )
+    db.session.execute(_FORGOTTEN, {"account": user_id, "of": str(purpose)})
 
 
 def digits(typed: str) -> str:

@@ -9,7 +9,18 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import Index, String, and_, delete, exists, func, select
+from sqlalchemy import (
+    Index,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import clock, settings
@@ -70,15 +81,35 @@ def has_room(recipient: str | None, kind: str) -> bool:
     if kind in UNCOUNTED:
         return True
     now, mailbox, budget = clock.now(), _mailbox(recipient), _budget(kind)
-    here = and_(Spending.mailbox == mailbox, Spending.budget == budget, Spending.at > now - DAY)
     most = _most(budget)
-    spent = select(Spending.id).where(here).limit(most).subquery()
-    serving = exists().where(here, Spending.kind == kind, Spending.serves_until > now)
+    asked = {
+        "mailbox": mailbox,
+        "budget": budget,
+        "since": now - DAY,
+        "most": most,
+        "kind": kind,
+        "now": now,
+    }
     with db.session.no_autoflush:
-        count, is_served = db.session.execute(
-            select(select(func.count()).select_from(spent).scalar_subquery(), serving)
-        ).one()
+        count, is_served = db.session.execute(_SPENT, asked).one()
     return count < most or (kind in WAYS_IN and not is_served)
+
+
+def _spent() -> Select[int, bool]:
+    """How much was spent, as far as that matters, and whether one of the kind still serves."""
+    here = and_(
+        Spending.mailbox == bindparam("mailbox"),
+        Spending.budget == bindparam("budget"),
+        Spending.at > bindparam("since"),
+    )
+    spent = select(Spending.id).where(here).limit(bindparam("most", type_=Integer)).subquery()
+    serving = exists().where(
+        here, Spending.kind == bindparam("kind"), Spending.serves_until > bindparam("now")
+    )
+    return select(select(func.count()).select_from(spent).scalar_subquery(), serving)
+
+
+_SPENT = _spent()  # built once, because every mail needs it
 
 
 def spend(recipient: str | None, kind: str, *, expires_at: datetime | None) -> None:
