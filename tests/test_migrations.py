@@ -17,6 +17,7 @@ from portal.accounts.access import AccessLevel
 from portal.accounts.roles import Role
 from portal.accounts.user import Status, User
 from portal.database import MIGRATIONS, db, transaction
+from portal.desk import traces
 from tests.conftest import make_settings
 from wsgi import create_site
 
@@ -111,6 +112,31 @@ def test_the_search_still_finds_people_after_the_migrations_ran_down_and_up(app,
     flask_migrate.upgrade()
 
     assert [user.id for user in directory.page(search="lovel").rows] == [ada_id]
+
+
+def test_whoever_has_left_no_traces_yet_is_found_by_their_domain_after_the_way_down(app, people):
+    ada_id = people.user(email="ada@haworth.example").id
+    bob_id = people.user(email="bob@haworth.example", confirmed=True).id
+    with transaction():
+        db.session.execute(
+            text("UPDATE reviews SET network = '203.0.113.0/24' WHERE user_id = :id"),
+            {"id": ada_id},
+        )
+    db.session.remove()
+
+    flask_migrate.downgrade(revision="0014")
+
+    kinds = "SELECT user_id, kind, value FROM request_traces WHERE kind IN ('domain', 'network')"
+    assert sorted(tuple(row) for row in db.session.execute(text(kinds))) == [
+        (ada_id, "domain", "haworth.example"),
+        (ada_id, "network", "203.0.113.0/24"),
+        (bob_id, "domain", "haworth.example"),
+    ]
+    db.session.remove()
+
+    flask_migrate.upgrade()
+
+    assert traces.due(most=10) == [], "they have left what there is"
 
 
 def test_every_constraint_has_a_name_that_a_migration_can_drop(app):

@@ -12,7 +12,7 @@ from portal.accounts import authority, code
 from portal.accounts.code import Purpose
 from portal.accounts.user import Status, User
 from portal.audit import Action, Way
-from portal.desk import review, waits
+from portal.desk import review, traces, waits
 from portal.errors import StepRefused
 from portal.mail import messages, outbox, silence
 from portal.mail.mail import Mail
@@ -105,6 +105,11 @@ def post_link(user: User | None, *, again: bool = False) -> Mail | None:
         code.issue(None, Purpose.CONFIRMATION)
         outbox.post_nothing(like="confirmation")
         return None
+    return mail_link(user, again=again)
+
+
+def mail_link(user: User, *, again: bool = False) -> Mail:
+    """The same for somebody of whom it was asked already that nobody silenced their address."""
     letter = messages.confirmation_again if again else messages.confirmation
     return outbox.post(letter(user, code.issue(user, Purpose.CONFIRMATION)))
 
@@ -188,6 +193,7 @@ def pause_left(user: User) -> int:
 def _put_before_staff(user: User) -> None:
     code.forget(user.id, Purpose.CONFIRMATION)
     review.of(user).wait()
+    traces.leave(user)
     notifications.raise_for(user, Kind.NEW_REGISTRATION)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import lazyload
 
 from portal import audit, canonical, clock, links
@@ -57,13 +57,16 @@ def register(application: Application) -> User | None:
         sqlalchemy.exc.IntegrityError: at the flush, when somebody registered the same name or
             address at the same moment. Rolled back and asked again, it finds them.
     """
+    # All three are asked whatever the first one says.
     owner = _owner_of_address(application.email)
+    is_silenced = silence.is_silenced(application.email)
+    is_taken = _is_username_taken(application.username)
     if owner is not None:
-        return _register_again(owner)
-    if silence.is_silenced(application.email):
+        return _register_again(owner, is_silenced=is_silenced)
+    if is_silenced:
         _mail_nobody(like="confirmation")
         return None
-    if _is_username_taken(application.username):
+    if is_taken:
         _tell_username_is_taken(application)
         return None
 
@@ -84,8 +87,13 @@ def register(application: Application) -> User | None:
     db.session.add(user)
     audit.record(Action.REGISTERED, about=user, by=user, terms=application.terms_version)
     db.session.flush()
-    _lay_on_the_desk(user, application)
-    confirmation.post_link(user)
+    review.lay(
+        user,
+        wished_level_id=application.wished_level_id,
+        seconds_to_fill_in=application.seconds_to_fill_in,
+        network=traces.network_of(application.network_address),
+    )
+    confirmation.mail_link(user)
     return user
 
 
@@ -127,7 +135,7 @@ def correct_address(user: User | None, *, email: str) -> None:
         confirmation.ask_for_link(user)
         return
     if owner is not None:
-        _register_again(owner)
+        _register_again(owner, is_silenced=is_silenced)
         return
 
     outbox.forget(user)  # what still waits to go to the wrong address
@@ -140,20 +148,9 @@ def correct_address(user: User | None, *, email: str) -> None:
     confirmation.post_link(user)
 
 
-def _lay_on_the_desk(user: User, application: Application) -> None:
-    desk = review.of(user)
-    desk.wished_level_id = application.wished_level_id
-    desk.seconds_to_fill_in = application.seconds_to_fill_in
-    traces.leave(
-        user,
-        network_address=application.network_address,
-        seconds=application.seconds_to_fill_in,
-    )
-
-
-def _register_again(owner: User) -> User | None:
+def _register_again(owner: User, *, is_silenced: bool) -> User | None:
     if owner.status is not Status.UNCONFIRMED:
-        if silence.is_silenced(owner.email or ""):
+        if is_silenced:
             _mail_nobody(like="already_registered")
         else:
             code.issue(None, Purpose.CONFIRMATION)
@@ -164,7 +161,10 @@ def _register_again(owner: User) -> User | None:
     owner.password = None
     owner.confirmation_mailed_at = clock.now()
     audit.record(Action.REGISTERED_AGAIN, about=owner)
-    confirmation.post_link(owner, again=True)
+    if is_silenced:
+        _mail_nobody(like="confirmation")
+    else:
+        confirmation.mail_link(owner, again=True)
     return owner
 
 
@@ -193,14 +193,17 @@ def _tell_username_is_taken(application: Application) -> None:
 
 
 def _owner_of_address(email: str) -> User | None:
-    return db.session.scalars(
-        select(User)
-        .filter_by(email_canonical=canonical.email(email))
-        .options(lazyload("*"))  # as much work for nobody
-        .with_for_update(of=User)
-    ).one_or_none()
+    return db.session.scalars(_OWNER, {"address": canonical.email(email)}).one_or_none()
 
 
 def _is_username_taken(username: str) -> bool:
-    found = select(User.id).filter_by(username_canonical=canonical.username(username))
-    return db.session.scalar(found) is not None
+    return db.session.scalar(_TAKEN, {"username": canonical.username(username)}) is not None
+
+
+_OWNER = (
+    select(User)
+    .where(User.email_canonical == bindparam("address"))
+    .options(lazyload("*"))  # as much work for nobody
+    .with_for_update(of=User)
+)
+_TAKEN = select(User.id).where(User.username_canonical == bindparam("username"))

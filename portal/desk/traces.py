@@ -9,19 +9,28 @@ import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import cast
 
 from disposable_email_domains import blocklist
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, delete, exists, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    delete,
+    exists,
+    insert,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from portal import canonical, settings
 from portal.accounts import mistyped, search
-from portal.database import Model, db, folded
+from portal.accounts.user import User
+from portal.database import Model, db, folded, locked
+from portal.desk.review import Review
 from portal.fingerprints import fingerprint
-
-if TYPE_CHECKING:
-    from portal.accounts.user import User
 
 LENGTH = 253
 BANDS = 20  # of a reason's likeness: two that differ in a few words share at least one
@@ -58,17 +67,47 @@ class RequestTrace(Model):
     value: Mapped[str] = mapped_column(folded(LENGTH), primary_key=True)
 
 
-def leave(user: User, *, network_address: str = "", seconds: int | None = None) -> None:
-    """Note what a new registration can be compared by. The account has its id already."""
+_ADDED = insert(cast("Table", RequestTrace.__table__))
+
+
+def leave(user: User) -> None:
+    """Note what a registration can be compared by. Again changes nothing.
+
+    This takes longer than most of a registration, so that it is not done there: the time would
+    tell a stranger that nobody had the address (ASVS 6.3.8). It is done when the address is
+    confirmed, and where that takes a while, by a round.
+    """
+    desk = user.review
+    if desk is None or desk.network is None:
+        return
     found = {
         *_of_address(user.email_canonical or ""),
         *_of_name(user.full_name),
         *_of_reason(user.reason),
-        *_of_network(network_address),
     }
+    if desk.network:
+        found.add((Trace.NETWORK, desk.network))
+    seconds = desk.seconds_to_fill_in
     if seconds is not None and seconds < settings.current().desk.hasty_seconds:
         found.add((Trace.HASTY, ""))
+    desk.network = None
     _add(user, found)
+
+
+def due(*, most: int) -> list[int]:
+    """Who registered and has not left traces yet, by the account's id, the oldest first."""
+    untraced = select(Review.user_id).where(Review.network.is_not(None))
+    return list(db.session.scalars(untraced.order_by(Review.user_id).limit(most)))
+
+
+def leave_late(user_id: int) -> None:
+    """The same for a registration that nobody confirmed yet, so that staff see its marks.
+
+    The account is locked first, as by whoever confirms it: of the two one leaves the traces.
+    """
+    user = locked(User, user_id, patient=False)
+    if user is not None:
+        leave(user)
 
 
 def follow_address(user: User) -> None:
@@ -196,12 +235,6 @@ def _of_reason(reason: str) -> Iterator[tuple[Trace, str]]:
         yield Trace.REASON, band
 
 
-def _of_network(address: str) -> Iterator[tuple[Trace, str]]:
-    network = network_of(address)
-    if network:
-        yield Trace.NETWORK, network
-
-
 def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     # Not `is_private`, which counts the networks for documentation in.
     networks = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
@@ -209,6 +242,8 @@ def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 def _replace(user: User, kinds: tuple[Trace, ...], found: set[tuple[Trace, str]]) -> None:
+    if user.review is not None and user.review.network is not None:
+        return  # it leaves them later, as the account is then
     db.session.flush()
     db.session.execute(
         delete(RequestTrace).where(RequestTrace.user_id == user.id, RequestTrace.kind.in_(kinds))
@@ -217,6 +252,9 @@ def _replace(user: User, kinds: tuple[Trace, ...], found: set[tuple[Trace, str]]
 
 
 def _add(user: User, found: set[tuple[Trace, str]]) -> None:
-    db.session.add_all(
-        RequestTrace(user_id=user.id, kind=kind.value, value=value) for kind, value in sorted(found)
-    )
+    # As rows: nobody holds them as objects, which cost several times as much.
+    rows = [
+        {"user_id": user.id, "kind": kind.value, "value": value} for kind, value in sorted(found)
+    ]
+    if rows:
+        db.session.execute(_ADDED, rows)

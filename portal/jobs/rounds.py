@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from portal.accounts import alarm, code, erasure, intake, session, sign_ins
 from portal.accounts.factors import challenge
 from portal.database import transaction
-from portal.desk import bulk_asking, bulk_round, notice, unanswered
+from portal.desk import bulk_asking, bulk_round, notice, traces, unanswered
 from portal.jobs.stopping import stopping
 from portal.mail import budget, delivery, mailbox, upkeep
 
@@ -22,6 +22,7 @@ SWEEP_EVERY = timedelta(seconds=15)
 SWEEP_WITHIN = timedelta(seconds=20)
 ERASED_AT_ONCE = 100
 ATTENDED_AT_ONCE = 100
+TRACED_AT_ONCE = 100
 
 
 def sweep() -> None:
@@ -45,6 +46,11 @@ def look_at_intake() -> None:
     """Note that registration closed, or that it is open again."""
     with transaction():
         intake.look()
+
+
+def trace() -> None:
+    """Let registrations leave their traces that nobody confirmed yet."""
+    _for_each(traces.due(most=TRACED_AT_ONCE), traces.leave_late)
 
 
 def remind() -> None:
@@ -90,6 +96,7 @@ def _for_each(ids: Iterable[int], step: Callable[[int], object]) -> None:
 ROUNDS: list[tuple[Callable[[], None], timedelta]] = [
     (sweep, SWEEP_EVERY),
     (carry_on, SWEEP_EVERY),
+    (trace, SWEEP_EVERY),
     (tell, timedelta(minutes=1)),
     (look_at_intake, timedelta(minutes=1)),
     (remind, timedelta(minutes=5)),

@@ -92,12 +92,12 @@ def register() -> ResponseReturnValue:
     if closed is None and form.validate_on_submit():
         application = _application(form)
         try:
-            user = committed(lambda: _register(application))
+            mark = committed(lambda: _register(application))
         except RegistrationClosed as refused:  # meanwhile
             closed = refused.closed
         else:
             session[MAILED_TO] = application.email
-            session[REGISTERED_HERE] = _mark(user)
+            session[REGISTERED_HERE] = mark
             return redirect(url_for("pages.registered"), 303)
     form.begin()
     page = render_template(
@@ -138,11 +138,12 @@ def terms() -> ResponseReturnValue:
     return render_template("pages/terms.html", version=settings.current().site.terms_version)
 
 
-def _register(application: Application) -> User | None:
+def _register(application: Application) -> str:
+    """Register somebody. Returns their mark, which nobody else's account is read once more for."""
     intake.must_be_open()
-    user = registration.register(application)
+    mark = _mark(registration.register(application))
     intake.note()
-    return user
+    return mark
 
 
 def _again(closed: Closed) -> dict[str, str]:

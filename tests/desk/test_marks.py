@@ -21,6 +21,7 @@ from portal.desk import marks
 from portal.desk.marks import Mark
 from portal.desk.memory import Fingerprint
 from portal.desk.traces import likeness, mailbox_key, name_key, network_of
+from portal.jobs import rounds
 from tests.admin_views.panel import words
 from tests.pages import filled_in
 from tests.people import password_hash, person
@@ -43,6 +44,7 @@ def registered(number: int, **said: Any) -> User:
     with transaction():
         user = register(Application(**{**facts, **said}))
         assert user is not None
+    rounds.trace()
     return user
 
 

@@ -45,12 +45,12 @@ def test_the_browser_that_registered_corrects_the_address(browser):
     assert actions_about(ada) == [Action.REGISTERED, Action.ADDRESS_CORRECTED]
     assert kinds_to(WRONG) == [], "what had not left yet never does"
     assert "does not work" in browser.get(old_link).text
-    domains = select(RequestTrace.value).filter_by(user_id=ada.id, kind=Trace.DOMAIN)
-    assert db.session.scalars(domains).all() == ["example.org"]
 
     browser.submit(link_in_last_mail(RIGHT, "confirmation"))
 
     assert registered().status is Status.PENDING, "by the button, as the password is theirs"
+    domains = select(RequestTrace.value).filter_by(user_id=ada.id, kind=Trace.DOMAIN)
+    assert db.session.scalars(domains).all() == ["example.org"]
 
 
 def test_a_domain_that_looks_mistyped_is_asked_about_alike_for_those_known_and_unknown(
