@@ -42,7 +42,7 @@ class EmailBackend(FlaskMailmanBackend):
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """Trust the system's authorities, or only those in the settings' file; no TLS before 1.2."""
+        """Trust the system's authorities, or only those in the settings' file."""
         return verified_tls(settings.current().mail.ca_file)
 
     def open(self) -> bool:
