@@ -8,6 +8,9 @@ import secrets
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -314,15 +317,21 @@ def a_site(wanted: Settings) -> Flask:
 def make_settings(instance: Path, database_url: str = "", **environ: str) -> Settings:
     """Settings for one test: an instance folder of its own, the secrets of this test process."""
     instance.mkdir(parents=True, exist_ok=True)
+    wanted = _settings(frozenset(environ.items()))
+    database = replace(wanted.database, url=database_url) if database_url else wanted.database
+    return replace(deepcopy(wanted), instance=instance.absolute(), database=database)
+
+
+@cache
+def _settings(environ: frozenset[tuple[str, str]]) -> Settings:
+    """What is read and checked once a process: the same for every folder and database."""
     # However busy the machine is, a test whose point it is not waits for its turn to hash; and
     # most are about something else than the second factor: those beside it ask for it.
     usual = {
         "PORTAL_PASSWORDS_HASH_WAIT_SECONDS": "60",
         "PORTAL_SECOND_FACTOR_REQUIRED_OF": "",
     }
-    if database_url:
-        usual["PORTAL_DATABASE_URL"] = database_url
-    return settings.load({**SECRETS, **usual, **environ}, instance=instance)
+    return settings.load({**SECRETS, **usual, **dict(environ)}, instance=Path("no-instance"))
 
 
 def migrate(wanted: Settings) -> None:

@@ -21,6 +21,8 @@ PHONE = ViewportSize(width=320, height=640)
 DESK = ViewportSize(width=1280, height=800)
 
 
+pytestmark = pytest.mark.timeout(400)  # long walks, on whatever machine
+
 EVERYBODY_ELSE = ("nobody", "pending", "rejected", "approved", "reviewer")
 WALKS = {
     "people": (EVERYBODY_ELSE, 0, 1),
