@@ -317,9 +317,9 @@ def a_site(wanted: Settings) -> Flask:
 def make_settings(instance: Path, database_url: str = "", **environ: str) -> Settings:
     """Settings for one test: an instance folder of its own, the secrets of this test process."""
     instance.mkdir(parents=True, exist_ok=True)
-    wanted = _settings(frozenset(environ.items()))
-    database = replace(wanted.database, url=database_url) if database_url else wanted.database
-    return replace(deepcopy(wanted), instance=instance.absolute(), database=database)
+    wanted = deepcopy(_settings(frozenset(environ.items())))
+    database = replace(wanted.database, url=wanted.database.url or database_url)
+    return replace(wanted, instance=instance.absolute(), database=database)
 
 
 @cache
