@@ -70,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "both_databases(everyday=kind): runs on SQLite and on PostgreSQL; where one is named, on"
         " that one every day and on the other in the long run",
     )
+    config.addinivalue_line("markers", "own_database: changes tables, not only what is in them")
     config.addinivalue_line("markers", "settings(PORTAL_X=...): environment of the site under test")
 
 
@@ -215,20 +216,23 @@ def database_url(
     cluster: Cluster = request.getfixturevalue("postgresql")
     if cluster.create("template_portal"):
         migrate(make_settings(tmp_path / "template", cluster.url("template_portal")))
-    with cluster.copy_of("template_portal") as url:
+    changes_tables = request.node.get_closest_marker("own_database")
+    given = cluster.copy_of if changes_tables else cluster.lent
+    with given("template_portal") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Flask]:
-    """The site with the usual settings on SQLite: made once, and as good as new for each test."""
+    """The site with the usual settings, for each kind of database: made once, as good as new."""
     folder = tmp_path_factory.mktemp("usual")
-    made: list[kept.Usual] = []
+    made: dict[str, kept.Usual] = {}
 
     def usual(wanted: Settings) -> Flask:
-        if not made:
-            made.append(kept.Usual.made(wanted, folder, a_site))
-        return made[0].for_a_test(wanted)
+        kind = wanted.database_url.partition(":")[0]
+        if kind not in made:
+            made[kind] = kept.Usual.made(wanted, folder / kind, a_site)
+        return made[kind].for_a_test(wanted)
 
     return usual
 
@@ -250,7 +254,7 @@ def app(
     for mark in reversed(marks):
         environ |= mark.kwargs
     wanted = make_settings(tmp_path / "instance", database_url, **environ)
-    is_usual = not marks and database_url.startswith("sqlite")
+    is_usual = not marks and not request.node.get_closest_marker("own_database")
     site = usual_site(wanted) if is_usual else a_site(wanted)
     with site.app_context():
         limiter.reset()

@@ -39,9 +39,10 @@ def use(site: Flask) -> None:
 
 @dataclass
 class Usual:
-    """The site with the usual settings on SQLite: made once a process, as good as new each time.
+    """The site with the usual settings on one database: made once a process, as good as new after.
 
-    Its folder and its database are links to those of the test that has it.
+    Its folder and its SQLite file are links to those of the test that has it; on PostgreSQL all
+    tests of a process have one database after another.
     """
 
     site: Flask
@@ -56,8 +57,10 @@ class Usual:
     @classmethod
     def made(cls, wanted: Settings, folder: Path, make: Callable[[Settings], Flask]) -> Usual:
         """Make it with its data in a folder that tests have one after another."""
-        url = f"sqlite:///{folder / 'portal.sqlite3'}"
+        folder.mkdir()
         cls._lead(folder, wanted)
+        is_file = wanted.database_url.startswith("sqlite")
+        url = f"sqlite:///{folder / 'portal.sqlite3'}" if is_file else wanted.database_url
         database = replace(wanted.database, url=url)
         ours = replace(wanted, instance=folder / "instance", database=database)
         site = make(deepcopy(ours))
