@@ -42,8 +42,8 @@ FORMAT: list[Part] = [
 
 def tests(which: str, extra: list[str]) -> list[str]:
     """The pytest command for the everyday tests, or for the long ones."""
-    # Twice as many as there are cores: many wait for a browser, a database or a process.
-    workers = str(min(2 * (os.cpu_count() or 1), 8))
+    # One more than there are cores: some always wait for a browser, a database or a process.
+    workers = str(min((os.cpu_count() or 1) + 1, 8))
     slowest = ["--durations=8", "--durations-min=3"]
     marks = "not long"
     if which == "test-long":

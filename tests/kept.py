@@ -14,7 +14,7 @@ from typing import Any
 
 import argon2.low_level
 from flask import Flask
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Dialect, Engine
 from werkzeug.routing import Rule
 
@@ -23,12 +23,13 @@ from portal.jobs import bell
 from portal.security import breaches, hashing
 from portal.security.limits import limiter
 from portal.security.reports import Kinds
-from portal.settings import Settings
+from portal.settings import ROOT, Settings
 
 
 def use(site: Flask) -> None:
     """Let a new site use what earlier ones worked out."""
-    site.jinja_env.bytecode_cache = TEMPLATES
+    COMPILED.mkdir(parents=True, exist_ok=True)
+    site.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(COMPILED))
     with site.app_context():
         engine = db.engine
     if engine.dialect.name in DIALECTS:
@@ -100,23 +101,8 @@ def keep_dialect(engine: Engine) -> None:
     DIALECTS.setdefault(engine.dialect.name, engine.dialect)
 
 
-class Templates(BytecodeCache):
-    """Templates as they are compiled."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Give what an earlier site compiled."""
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it for later ones."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-TEMPLATES = Templates()
+# Templates as they are compiled, also for the next run: they are known by what they were made from.
+COMPILED = ROOT / ".pytest_cache" / "templates"
 SQL: dict[Any, Any] = {}
 DIALECTS: dict[str, Dialect] = {}
 

@@ -36,6 +36,7 @@ def read(file: Path) -> Catalog:
         return read_po(stream, locale=_locale_of(file), abort_invalid=True)
 
 
+@cache
 def ours(language: str, domain: str = "messages") -> Catalog:
     """One of our catalogues; an empty one where nothing had to be said."""
     file = TRANSLATIONS / language / "LC_MESSAGES" / f"{domain}.po"

@@ -287,7 +287,7 @@ def test_the_way_back_works_for_a_day_and_only_unaltered(browser, new_browser, a
     assert "other@example.org" not in altered
 
 
-@pytest.mark.both_databases
+@pytest.mark.both_databases(everyday="postgresql")
 @pytest.mark.settings(PORTAL_LIMITS_ENABLED="false", PORTAL_MAIL_MOST_ASKED_A_DAY="100")
 @pytest.mark.parametrize("taken", ["address", pytest.param("username", marks=[pytest.mark.long])])
 def test_thirty_two_people_who_register_the_same_at_once_make_one_account(app, new_browser, taken):

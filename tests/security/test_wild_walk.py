@@ -60,7 +60,14 @@ def world(app: Flask, people: People) -> World:
 
 
 @everyday_and_all
-@pytest.mark.parametrize("who", ["nobody", "pending", "approved", "administrator"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        "nobody",
+        "administrator",
+        *(pytest.param(who, marks=[pytest.mark.long]) for who in ("pending", "approved")),
+    ],
+)
 def test_nothing_that_is_sent_makes_an_error(
     app: Flask, world: World, new_browser: Callable[[], Browser], who: str, count: int
 ) -> None:
