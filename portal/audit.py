@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, ForeignKey, Index, String, event, inspect
-from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session, relationship
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import clock
+from portal.after_commit import tell_of_new
 from portal.database import Model, UtcDateTime, db
 from portal.logs import events
 
@@ -212,28 +212,15 @@ def record(
     return entry
 
 
+def _line_of(entry: AuditEntry) -> tuple[str, dict[str, Any]]:
+    return entry.action, {"entry": entry.id, "about": entry.about_id, "by": entry.by_id}
+
+
+def _write_lines(lines: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    for action, line in lines:
+        events.write(action, "info", outcome=events.Outcome.DONE.value, **line)
+
+
 # What is written here is also a line of the log, which leaves the machine where it is shipped, and
 # which nobody who gets at the database can change (ASVS 16.4.3).
-
-
-@event.listens_for(AuditEntry, "after_insert")
-def _remember(_mapper: Mapper[AuditEntry], _connection: Connection, entry: AuditEntry) -> None:
-    session = object_session(entry)
-    if session is not None:
-        line = {"entry": entry.id, "about": entry.about_id, "by": entry.by_id}
-        session.info.setdefault("audit_entries", []).append((entry, entry.action, line))
-
-
-@event.listens_for(db.session, "after_commit")
-def _tell(session: Session) -> None:
-    if session.in_nested_transaction():
-        return  # a savepoint: whether its entries stay is not decided yet
-    for entry, action, line in session.info.pop("audit_entries", []):
-        if inspect(entry).persistent:
-            events.write(action, "info", outcome=events.Outcome.DONE.value, **line)
-
-
-@event.listens_for(db.session, "after_rollback")
-def _forget(session: Session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop("audit_entries", None)
+tell_of_new(AuditEntry, remember=_line_of, tell=_write_lines)

@@ -8,14 +8,13 @@ from typing import Any
 
 from blinker import Namespace
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, event, insert, select, update
-from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy import delete, insert, select, update
 
 from portal import audit, clock
 from portal.accounts import authority
 from portal.accounts.access import AccessLevel
 from portal.accounts.user import User
+from portal.after_commit import tell_of_new
 from portal.audit import Action
 from portal.database import db, locked
 from portal.desk.bulk import KEPT, MOST, Bulk, BulkItem, Deed
@@ -138,20 +137,4 @@ def _stop(bulk: Bulk) -> None:
     bulk.finished_at = now
 
 
-@event.listens_for(Bulk, "after_insert")
-def _remember_asked(_mapper: Mapper[Bulk], _connection: Connection, bulk: Bulk) -> None:
-    session = object_session(bulk)
-    if session is not None:
-        session.info["bulk_asked"] = True
-
-
-@event.listens_for(db.session, "after_commit")
-def _tell_asked(session: Session) -> None:
-    if not session.in_nested_transaction() and session.info.pop("bulk_asked", False):
-        bulk_asked.send(None)
-
-
-@event.listens_for(db.session, "after_rollback")
-def _forget_asked(session: Session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop("bulk_asked", None)
+tell_of_new(Bulk, remember=lambda bulk: bulk.id, tell=lambda _ids: bulk_asked.send(None))

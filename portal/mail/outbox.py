@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from blinker import Namespace
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, event, func, inspect, or_, select, update
-from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy import ColumnElement, event, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from portal import audit, clock, settings
+from portal.after_commit import tell_of_new
 from portal.audit import Action
 from portal.database import db
 from portal.errors import StepRefused
@@ -265,27 +265,12 @@ def _keep_silent(session: Session, _context: object, _instances: object) -> None
             setattr(mail, name, value)
 
 
-@event.listens_for(Mail, "after_insert")
-def _remember_posted(_mapper: Mapper[Mail], _connection: Connection, mail: Mail) -> None:
-    session = object_session(mail)
+def _waiting_for_nothing(mail: Mail) -> int | None:
     # The bell has nothing to say of what waits: the worker would find it not due. Nor of events,
     # which a thread of their own looks for.
-    if session is not None and mail.due_at <= mail.posted_at and not mail.is_event:
-        session.info.setdefault("posted_mails", []).append(mail)
+    return mail.id if mail.due_at <= mail.posted_at and not mail.is_event else None
 
 
-@event.listens_for(db.session, "after_commit")
-def _tell_posted(session: Session) -> None:
-    if session.in_nested_transaction():
-        return  # a savepoint: whether its mails stay is not decided yet
-    posted = session.info.pop("posted_mails", [])
-    # A mail of a savepoint that was rolled back is no longer persistent.
-    ids = [state.identity[0] for mail in posted if (state := inspect(mail)).persistent]
-    if ids:
-        mail_posted.send(None, ids=ids)
-
-
-@event.listens_for(db.session, "after_rollback")
-def _forget_posted(session: Session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop("posted_mails", None)
+tell_of_new(
+    Mail, remember=_waiting_for_nothing, tell=lambda ids: mail_posted.send(None, ids=list(ids))
+)
