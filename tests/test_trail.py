@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from portal import audit, clock, trail
 from portal.accounts.user import User
@@ -78,3 +80,19 @@ def test_no_question_reads_the_whole_trail(written, manager):
     assert len(found) == len(questions)
     assert plans.whole_reads(found, "audit_entries", "users") == []
     assert plans.sorts(each for each in found if "UNION" not in each[0]) == []
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "deed", ["UPDATE audit_entries SET by_id = NULL", "DELETE FROM audit_entries WHERE id = 1"]
+)
+def test_the_database_takes_no_change_and_no_removal_of_an_entry(written, deed):
+    """ASVS 16.4.2: not by a step with a mistake in it, nor by a statement that was slipped in."""
+    before = db.session.execute(text("SELECT * FROM audit_entries ORDER BY id")).all()
+    db.session.rollback()
+
+    with pytest.raises(IntegrityError, match="added and never changed"), transaction():
+        db.session.execute(text(deed))
+
+    after = db.session.execute(text("SELECT * FROM audit_entries ORDER BY id")).all()
+    assert after == before != []

@@ -25,7 +25,10 @@ def load(ours: Settings, file: Path) -> None:
 
 
 def drop_tables(ours: Settings) -> None:
-    """Empty the database: what a newer portal has added would be in the way of an older copy."""
+    """Empty the database: what a newer portal has added would be in the way of an older copy.
+
+    With the tables go the functions that their triggers call.
+    """
     import psycopg
 
     with psycopg.connect(revisions.libpq_url(ours.database_url)) as connection:
@@ -34,6 +37,13 @@ def drop_tables(ours: Settings) -> None:
         ).fetchall()
         for (name,) in rows:
             connection.execute(f"DROP TABLE {name} CASCADE")
+        triggers = connection.execute(
+            "SELECT oid::regprocedure::text FROM pg_proc"
+            " WHERE pronamespace = current_schema()::regnamespace"
+            " AND prorettype = 'trigger'::regtype"
+        ).fetchall()
+        for (name,) in triggers:
+            connection.execute(f"DROP FUNCTION {name}")
 
 
 def revision_in(file: Path) -> str | None:
