@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from portal.accounts.user import User
@@ -23,6 +23,8 @@ from tests.people import PASSWORD, People
 from tests.world import World, world_of
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+# However busy the machine is; what does not come fails all the same.
+expect.set_options(timeout=20_000)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
