@@ -72,8 +72,7 @@ def raise_alarm(notice: Notice) -> None:
 
     Ends every session and, with it, every link and code that was mailed, also the link that would
     confirm another address. No password opens the account until its owner chooses one. Staff are
-    told.
-    Take the account locked. Again changes nothing, and neither does a link that is too old.
+    told. Take the account locked. Again changes nothing, and neither does a link that is too old.
     """
     if state_of(notice) is not AlarmState.READY:
         return

@@ -124,23 +124,12 @@ def options_to_add(user: User) -> str:
 
 def options_to_sign_in() -> str:
     """What the browser needs to find a key by itself: the same for everybody (ASVS 6.3.8)."""
-    options = webauthn.generate_authentication_options(
-        rp_id=settings.current().public_host,
-        challenge=challenge.make(Purpose.SIGN_IN, None),
-        user_verification=UserVerificationRequirement.REQUIRED,
-    )
-    return webauthn.options_to_json(options)
+    return _options_to_use(Purpose.SIGN_IN, None, UserVerificationRequirement.REQUIRED)
 
 
 def options_for_second_step(user: User) -> str:
     """What the browser needs to use one of this person's keys, after the password."""
-    options = webauthn.generate_authentication_options(
-        rp_id=settings.current().public_host,
-        challenge=challenge.make(Purpose.SECOND_STEP, user),
-        allow_credentials=_descriptors(user),
-        user_verification=UserVerificationRequirement.PREFERRED,
-    )
-    return webauthn.options_to_json(options)
+    return _options_to_use(Purpose.SECOND_STEP, user, UserVerificationRequirement.PREFERRED)
 
 
 def options_for_proof(user: User, *, here: str) -> str:
@@ -148,13 +137,7 @@ def options_for_proof(user: User, *, here: str) -> str:
 
     Only in the session with the digest `here`, and only with a device that looks who is there.
     """
-    options = webauthn.generate_authentication_options(
-        rp_id=settings.current().public_host,
-        challenge=challenge.make(Purpose.PROOF, user, here=here),
-        allow_credentials=_descriptors(user),
-        user_verification=UserVerificationRequirement.REQUIRED,
-    )
-    return webauthn.options_to_json(options)
+    return _options_to_use(Purpose.PROOF, user, UserVerificationRequirement.REQUIRED, here=here)
 
 
 def add(user: User, *, answer: str, name: str) -> Passkey:
@@ -265,6 +248,22 @@ def remove_since(user: User, moment: datetime) -> int:
 def forget(user: User) -> None:
     """Take all of an account away."""
     db.session.execute(delete(Passkey).where(Passkey.user_id == user.id))
+
+
+def _options_to_use(
+    purpose: Purpose,
+    user: User | None,
+    verification: UserVerificationRequirement,
+    *,
+    here: str = "",
+) -> str:
+    options = webauthn.generate_authentication_options(
+        rp_id=settings.current().public_host,
+        challenge=challenge.make(purpose, user, here=here),
+        allow_credentials=_descriptors(user) if user else None,
+        user_verification=verification,
+    )
+    return webauthn.options_to_json(options)
 
 
 def _check(
