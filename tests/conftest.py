@@ -155,6 +155,10 @@ class Browser(FlaskClient):
         found = self.get_cookie(name, settings.of(self.application).public_host)
         return found.value if found else None
 
+    def cookies(self) -> dict[str, str]:
+        """All of them, by their names."""
+        return {cookie.key: cookie.value for cookie in self._cookies.values()}
+
     def take(self, name: str, value: str) -> None:
         """Put a cookie into this browser, as somebody does who copied it elsewhere."""
         self.set_cookie(name, value, domain=settings.of(self.application).public_host)
@@ -223,7 +227,7 @@ def database_url(
 
 
 @pytest.fixture(scope="session")
-def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Flask]:
+def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Settings], Flask]]:
     """The site with the usual settings, for each kind of database: made once, as good as new."""
     folder = tmp_path_factory.mktemp("usual")
     made: dict[str, kept.Usual] = {}
@@ -234,11 +238,15 @@ def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings],
             made[kind] = kept.Usual.made(wanted, folder / kind, a_site)
         return made[kind].for_a_test(wanted)
 
-    return usual
+    yield usual
+    for each in made.values():
+        with each.site.app_context():
+            _disconnect()
 
 
 @pytest.fixture
 def app(
+    database_kind: str,
     database_url: str,
     tmp_path: Path,
     usual_site: Callable[[Settings], Flask],
@@ -260,8 +268,9 @@ def app(
         limiter.reset()
         yield site
         db.session.remove()
-        for engine in db.engines.values():
-            engine.dispose()
+        if is_usual and database_kind == "postgresql":
+            return  # the next test has the same database, and need not connect again
+        _disconnect()
 
 
 @pytest.fixture
@@ -316,6 +325,11 @@ def a_site(wanted: Settings) -> Flask:
     site = create_site(wanted)
     kept.use(site)
     return site
+
+
+def _disconnect() -> None:
+    for engine in db.engines.values():
+        engine.dispose()
 
 
 def make_settings(instance: Path, database_url: str = "", **environ: str) -> Settings:

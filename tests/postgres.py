@@ -145,17 +145,26 @@ class Cluster:
         try:
             yield self.url(name)
         finally:
-            with self._connected(name) as connection:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
             try:
-                with self._connected(name) as connection:
-                    connection.execute("SELECT kept.restore()")
+                self._restore(name)
+            except psycopg.errors.LockNotAvailable:  # somebody is still in the middle of a step
+                self._send_away(name)
+                self._restore(name)
             except psycopg.Error:  # the test changes tables: it has to be marked `own_database`
                 self._drop(name)
                 raise
+
+    def _restore(self, name: str) -> None:
+        with self._connected(name) as connection:
+            connection.execute("SET lock_timeout = '2s'")
+            connection.execute("SELECT kept.restore()")
+
+    def _send_away(self, name: str) -> None:
+        with self._connected(name) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
     def _drop(self, name: str) -> None:
         with self._connected() as connection:
