@@ -43,7 +43,7 @@ def test_from_registration_to_the_first_agent(
     window.press("Confirm my address")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your address is confirmed")
 
-    window.sign_in(ada)
+    window.sign_in_as("ada")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your registration is being reviewed")
 
     db.session.expire_all()
