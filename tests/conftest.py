@@ -33,7 +33,7 @@ from wsgi import create_site
 BOTH = ("sqlite", "postgresql")
 
 # How many cases of one test run every day.
-EVERYDAY_CASES = 3
+EVERYDAY_CASES = 2
 IN_EVERY_RUN = {"who", "visitor", "walk", "role", "language", "domain"}
 
 # Made anew in each test process; the same for all its tests, so that people's passwords
