@@ -30,6 +30,7 @@ from portal.demo.moments import DAY, HOUR, MINUTE, SECOND
 from portal.desk import bulk_asking, bulk_round, note, question
 from portal.desk.bulk import Deed
 from portal.desk.undo import undo
+from portal.security import known_devices
 
 SEED = 20260
 OPENED = 40 * DAY  # before now: when the staff began
@@ -67,6 +68,7 @@ class Story:
     now: datetime
     hash_of: Callable[[Person], str]
     ids: dict[str, int] = field(default_factory=dict)
+    known: dict[tuple[str, str], str] = field(default_factory=dict)  # a cookie of each browser
     registered: list[datetime] = field(default_factory=list)
     random: Random = field(default_factory=lambda: Random(SEED))
 
@@ -268,12 +270,21 @@ class Story:
         )
 
     def _sign_in(self, person: Person, address: str) -> None:
-        """Sign somebody in as the sign-in page does once the password was right."""
+        """Sign somebody in as the sign-in page does once the password was right.
+
+        At each address they have a browser of their own, which knows them from then on.
+        """
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         browser = {"REMOTE_ADDR": address, "HTTP_USER_AGENT": AGENT}
-        with app.test_request_context(environ_base=browser):
+        kept = {"Cookie": self.known.get((person.username, address), "")}
+        with app.test_request_context(environ_base=browser, headers=kept):
             login_user(self._user(person), remember=False, authn_via=["password"])
+            answer = app.process_response(app.response_class())
             g.pop("_login_user", None)
+        name = settings.current().cookie_name(known_devices.COOKIE)
+        for cookie in answer.headers.getlist("Set-Cookie"):
+            if cookie.startswith(f"{name}="):
+                self.known[person.username, address] = cookie.partition(";")[0]
 
     def _user(self, person: Person) -> User:
         user = locked(User, self.ids[person.username])
