@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import argon2.low_level
 import flask_migrate
 import hypothesis
 import pytest
@@ -271,6 +272,12 @@ def app(
         if is_usual and database_kind == "postgresql":
             return  # the next test has the same database, and need not connect again
         _disconnect()
+
+
+@pytest.fixture
+def each_hash_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes as they are outside of tests, which keep them."""
+    monkeypatch.setattr(argon2.low_level, "hash_secret", kept.hash_secret)
 
 
 @pytest.fixture

@@ -124,6 +124,10 @@ def _keep_addresses() -> None:
     setattr(Rule, "_compile_builder", builder)  # noqa: B010 - mypy minds an assignment
 
 
+# What hashes with a new salt each time, for the tests of that.
+hash_secret, verify_secret = argon2.low_level.hash_secret, argon2.low_level.verify_secret
+
+
 def _keep_hashes() -> None:
     """Slow on purpose, and the same each time: one hash for each password, and what each is of.
 
@@ -132,12 +136,11 @@ def _keep_hashes() -> None:
     made: dict[tuple[object, ...], bytes] = {}
     right: set[tuple[object, ...]] = set()
     wrong: dict[tuple[object, ...], VerifyMismatchError] = {}
-    make, verify = argon2.low_level.hash_secret, argon2.low_level.verify_secret
 
     def hashed(secret: bytes, salt: bytes, *how: Any, **named: Any) -> bytes:
         key = (secret, len(salt), *how, *named.items())
         if key not in made:
-            made[key] = make(secret, salt, *how, **named)
+            made[key] = hash_secret(secret, salt, *how, **named)
         return made[key]
 
     def verified(*of: Any) -> bool:
@@ -145,7 +148,7 @@ def _keep_hashes() -> None:
             raise wrong[of]
         if of not in right:
             try:
-                verify(*of)
+                verify_secret(*of)
             except VerifyMismatchError as mismatch:
                 wrong[of] = mismatch
                 raise

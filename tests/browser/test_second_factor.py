@@ -112,6 +112,7 @@ def test_a_passkey_is_added_and_signs_in_alone_and_after_the_password(
     assert window.complaints == []
 
 
+@pytest.mark.long
 @pytest.mark.settings(PORTAL_PUBLIC_URL="http://localhost:{port}")
 def test_who_is_asked_again_uses_a_passkey_and_loses_nothing_that_was_typed(
     people: People, new_window: Callable[..., Window]

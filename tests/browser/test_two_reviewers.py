@@ -52,6 +52,7 @@ class Reviewer:
 
     user: str
     site: str
+    served: Flask
     stop: threading.Event
     together: threading.Barrier  # until both are signed in, neither begins
     decided: int = 0
@@ -67,7 +68,7 @@ class Reviewer:
                 browser = playwright.chromium.launch(executable_path=needs.chromium(), args=FLAGS)
                 page = browser.new_context(locale="en-GB").new_page()
                 page.set_default_timeout(30_000)
-                self._work(Window(page, self.site))
+                self._work(Window(page, self.site, self.served))
                 browser.close()
         except (Error, AssertionError, threading.BrokenBarrierError) as problem:
             self.problems.append(f"{self.user}: {problem}")
@@ -144,7 +145,8 @@ def test_two_reviewers_work_one_queue_and_no_decision_is_wrong_or_lost(
             user.reason = wishes[user.id]
     stop, together = threading.Event(), threading.Barrier(2)
     reviewers = [
-        Reviewer(str(people.staff("manager").username), address, stop, together) for _ in range(2)
+        Reviewer(str(people.staff("manager").username), address, app, stop, together)
+        for _ in range(2)
     ]
     threads = [threading.Thread(target=reviewer.work) for reviewer in reviewers]
     for thread in threads:

@@ -109,6 +109,7 @@ def test_a_try_that_got_no_turn_is_no_failed_one(browser, a_user):
     assert browser.post("/login", data=form).status_code == 302
 
 
+@pytest.mark.usefixtures("each_hash_anew")
 @pytest.mark.settings(PORTAL_PASSWORDS_HASHES_AT_ONCE="2")
 def test_no_more_are_hashed_at_once_than_set(app, monkeypatch):
     going_on, most = 0, 0

@@ -38,6 +38,7 @@ def test_what_the_database_keeps_is_argon2id_at_the_floor_whole(browser, a_user)
     browser.sign_in(person(ada))
 
 
+@pytest.mark.usefixtures("each_hash_anew")
 def test_two_people_with_one_password_keep_different_hashes(app):
     assert hashed(PASSWORD) != hashed(PASSWORD)
 
