@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from portal.accounts.user import User
@@ -25,6 +26,8 @@ from tests.world import World, world_of
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 # However busy the machine is; what does not come fails all the same.
 expect.set_options(timeout=20_000)
+PHONE = ViewportSize(width=320, height=640)
+DESK = ViewportSize(width=1280, height=800)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 # What judges a page comes from its own site: a browser compiles it once, not for every page.
@@ -47,9 +50,10 @@ class Window:
     site: str
     served: Flask
     complaints: list[str] = field(default_factory=list)
+    may_be_used_again: bool = True
 
     def __post_init__(self) -> None:
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", self._note)
         self.page.on("console", self._hear)
 
     def open(self, address: str) -> None:
@@ -112,6 +116,21 @@ class Window:
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    def leave(self, viewport: ViewportSize) -> None:
+        """Make it as good as new, for another test: nobody is signed in, nothing is listened to.
+
+        What a site keeps in it belongs to the site's port, which the next site does not have.
+        """
+        self.page.remove_listener("pageerror", self._note)
+        self.page.remove_listener("console", self._hear)
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self.page.set_viewport_size(viewport)
+
+    def _note(self, error: Error) -> None:
+        self.complaints.append(str(error))
 
     def _hear(self, message: Any) -> None:
         # An answer of 400 or 404 is what some pages are about, and who leaves a page while it asks
@@ -201,21 +220,40 @@ def address(app: Flask, asked: list[str]) -> Iterator[str]:
     thread.join()
 
 
+@pytest.fixture(scope="session")
+def left_windows() -> dict[str, list[Page]]:
+    """Pages that earlier tests are done with, by the options of their windows."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def new_window(chromium: Browser, address: str, app: Flask) -> Iterator[Callable[..., Window]]:
-    """Windows, each with cookies of its own. Takes what Playwright's `new_context` takes."""
-    contexts: list[BrowserContext] = []
+def new_window(
+    chromium: Browser, address: str, app: Flask, left_windows: dict[str, list[Page]]
+) -> Iterator[Callable[..., Window]]:
+    """Windows, each with cookies of its own. Takes what Playwright's `new_context` takes.
+
+    A process of Chromium's for each would be a third of what small tests cost.
+    """
+    mine: list[tuple[Window, dict[str, Any]]] = []
 
     def opened(**options: Any) -> Window:
-        chosen = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **options}
-        context = chromium.new_context(**chosen)
-        contexts.append(context)
-        context.set_default_timeout(15_000)
-        return Window(context.new_page(), address, app)
+        chosen = {"locale": "en-GB", "viewport": DESK, **options}
+        left = left_windows[repr(chosen)]
+        if not left:
+            context = chromium.new_context(**chosen)
+            context.set_default_timeout(15_000)
+            left.append(context.new_page())
+        window = Window(left.pop(), address, app)
+        mine.append((window, chosen))
+        return window
 
     yield opened
-    for context in contexts:
-        context.close()
+    for window, chosen in mine:
+        if window.may_be_used_again:
+            window.leave(chosen["viewport"])
+            left_windows[repr(chosen)].append(window.page)
+        else:
+            window.page.context.close()
 
 
 @pytest.fixture

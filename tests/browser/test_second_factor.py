@@ -10,11 +10,11 @@ import pytest
 import time_machine
 
 from portal import clock
-from tests.browser.conftest import Window
+from tests.browser.conftest import PHONE, Window
 from tests.people import People
 from tests.phone import Phone
 
-NARROW = {"viewport": {"width": 320, "height": 640}}
+NARROW = {"viewport": PHONE}
 
 
 def is_fine(window: Window) -> None:
@@ -77,7 +77,7 @@ def test_a_passkey_is_added_and_signs_in_alone_and_after_the_password(
     people.user(approved=True, username="ada")
     window = new_window(**NARROW)
     page: Any = window.page
-    plug_in_a_key(page)
+    plug_in_a_key(window)
 
     window.sign_in_as("ada")
     window.open("/second-factor")
@@ -120,7 +120,7 @@ def test_who_is_asked_again_uses_a_passkey_and_loses_nothing_that_was_typed(
     people.user(approved=True, username="ada")
     window = new_window(**NARROW)
     page: Any = window.page
-    plug_in_a_key(page)
+    plug_in_a_key(window)
     window.sign_in_as("ada")
     window.open("/second-factor/passkeys/new")
     page.get_by_label("Name of the passkey").fill("Laptop")
@@ -146,9 +146,10 @@ def test_who_is_asked_again_uses_a_passkey_and_loses_nothing_that_was_typed(
     assert window.complaints == []
 
 
-def plug_in_a_key(page: Any) -> None:
+def plug_in_a_key(window: Window) -> None:
     """Chromium's own authenticator, which looks who is there and always finds them."""
-    device = page.context.new_cdp_session(page)
+    window.may_be_used_again = False
+    device = window.page.context.new_cdp_session(window.page)
     device.send("WebAuthn.enable")
     options = {
         "protocol": "ctap2",

@@ -79,10 +79,14 @@ def test_a_first_view_is_small_and_a_later_one_smaller(window: Window, asked: li
 def _fetched(window: Window, address: str, asked: list[str]) -> dict[str, int]:
     """What opening a page asks of the server, and how large each answer is when compressed."""
     files: list[Response] = []
-    window.page.on("response", lambda response: files.append(response))
+    def keep(response: Response) -> None:
+        files.append(response)
+
+    window.page.on("response", keep)
     asked.clear()
     window.open(address)
     window.page.wait_for_load_state("networkidle")
+    window.page.remove_listener("response", keep)
     return {
         path: len(gzip.compress(file.body()))
         for file in files
