@@ -7,7 +7,7 @@ import itertools
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -120,6 +120,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 1_000)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a test printed and logged only where it failed: workers send every report on."""
+    report = yield
+    if report.passed:
+        report.sections = []
+    return report
 
 
 class Browser(FlaskClient):
