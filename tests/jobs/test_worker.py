@@ -113,9 +113,8 @@ def test_what_lies_in_the_queue_and_is_no_task_is_thrown_away(
         assert worker.ended() == 0
 
 
-@pytest.mark.parametrize(
-    "signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=[pytest.mark.long])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_either_signal_lets_a_delivery_finish_however_often_it_comes(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post, signum: signal.Signals
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_database_of_a_newer_portal_is_refused(place: Path) -> None:
     assert "Update the portal" in done.stderr
 
 
+@pytest.mark.long
 def test_a_read_only_checkout_serves_with_its_instance_elsewhere(place: Path) -> None:
     checkout = place / "checkout"
     ignored = shutil.ignore_patterns(".git", ".venv", "instance", "node_modules")
