@@ -79,6 +79,7 @@ def test_a_first_view_is_small_and_a_later_one_smaller(window: Window, asked: li
 def _fetched(window: Window, address: str, asked: list[str]) -> dict[str, int]:
     """What opening a page asks of the server, and how large each answer is when compressed."""
     files: list[Response] = []
+
     def keep(response: Response) -> None:
         files.append(response)
 
