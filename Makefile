@@ -1,7 +1,11 @@
 # Everything one does with a checkout. Each recipe is one call, replaced by what it
 # starts, so that Ctrl-C and SIGTERM reach it; deploy/bootstrap.py does the set-up.
 
-PYTHON ?= python3
+# The system's Python where it will do: distributions build it optimised by a profile, pyenv and
+# whoever compiles one mostly without, and then a page takes a third longer. Else the first on the
+# PATH. `make run PYTHON=…` names one.
+PYTHON ?= $(shell /usr/bin/python3 -c "$(WILL_DO)" 2>/dev/null && echo /usr/bin/python3 || echo python3)
+WILL_DO = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 BOOTSTRAP = exec "$(PYTHON)" -m deploy.bootstrap
 
 .PHONY: help run demo test test-long setup lint format audit catalogues bench lock clean
