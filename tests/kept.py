@@ -135,7 +135,7 @@ def _keep_hashes() -> None:
     """
     made: dict[tuple[object, ...], bytes] = {}
     right: set[tuple[object, ...]] = set()
-    wrong: dict[tuple[object, ...], VerifyMismatchError] = {}
+    wrong: dict[tuple[object, ...], str] = {}
 
     def hashed(secret: bytes, salt: bytes, *how: Any, **named: Any) -> bytes:
         key = (secret, len(salt), *how, *named.items())
@@ -145,12 +145,12 @@ def _keep_hashes() -> None:
 
     def verified(*of: Any) -> bool:
         if of in wrong:
-            raise wrong[of]
+            raise VerifyMismatchError(wrong[of])  # a new one: it holds on to where it was raised
         if of not in right:
             try:
                 verify_secret(*of)
             except VerifyMismatchError as mismatch:
-                wrong[of] = mismatch
+                wrong[of] = str(mismatch)
                 raise
             right.add(of)
         return True
