@@ -33,9 +33,8 @@ from wsgi import create_site
 
 BOTH = ("sqlite", "postgresql")
 
-# How many cases of one test run every day.
-EVERYDAY_CASES = 2
-IN_EVERY_RUN = {"who", "visitor", "walk", "role", "language", "domain"}
+# Of what a test is tried with, all that stands here has its turn every day.
+IN_EVERY_RUN = {"who", "visitor", "walk", "role", "language", "domain", "scripts"}
 
 # Made anew in each test process; the same for all its tests, so that people's passwords
 # are hashed once.
@@ -96,7 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the first cases of a test every day, and the others in the long run.
+    """Run the first case of a test every day, and the others in the long run.
 
     What shows most stands first. Every audience and every language has its turn every day.
     """
@@ -107,7 +106,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             cases[item.path, item.originalname, params.get("database_kind")].append(item)
     for of_one_test in cases.values():
         of_one_test.sort(key=lambda item: tuple(item.callspec.indices.values()))
-        for item in of_one_test[EVERYDAY_CASES:]:
+        for item in of_one_test[1:]:
             item.add_marker(pytest.mark.long)
 
 
