@@ -100,6 +100,7 @@ def test_a_queue_is_worked_through_without_a_mouse(at_the_desk: Window, three: l
     assert window.complaints == []
 
 
+@pytest.mark.long
 def test_the_keys_are_listed_and_can_be_switched_off(
     at_the_desk: Window, three: list[User], reviewer: User
 ) -> None:
@@ -246,6 +247,7 @@ def test_an_ended_session_is_said_in_the_page(at_the_desk: Window, three: list[U
     assert heading(window) == "Sign in"
 
 
+@pytest.mark.long
 def test_a_row_is_claimed_from_the_list(at_the_desk: Window, three: list[User]) -> None:
     page = at_the_desk.page
 

@@ -304,7 +304,8 @@ def test_a_passkey_that_is_added_while_the_owner_says_it_was_not_them_lets_nobod
         ]
     )
 
-    assert codes == [303, 303]
+    assert codes[0] in (302, 303)  # too late, they are sent to sign in
+    assert codes[1] == 303
     assert thief.get("/account").status_code == 302
     assert session.of(ada) == []
     browser.submit(way_back(), password=NEW, password_again=NEW)
