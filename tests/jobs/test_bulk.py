@@ -48,7 +48,8 @@ def is_finished(bulk_id: int) -> bool:
     return db.session.scalar(select(Bulk.finished_at).where(Bulk.id == bulk_id)) is not None
 
 
-@pytest.mark.both_databases(everyday="postgresql")
+@pytest.mark.long
+@pytest.mark.both_databases
 def test_a_bulk_begins_moments_after_it_was_asked_for(
     app: Flask, database_kind: str, environ: Environ, people: People, reviewer: User
 ) -> None:

@@ -190,6 +190,7 @@ def test_a_backup_ends_while_others_write(ours: Settings, tmp_path: Path) -> Non
         assert connection.execute("SELECT count(*) FROM notes").fetchone()[0] >= 5000
 
 
+@pytest.mark.long
 def test_the_commands_copy_and_bring_back_and_say_that_the_secrets_are_not_in_it(
     place: Path,
 ) -> None:
