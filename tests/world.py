@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -187,6 +188,11 @@ def world_of(people: People, language: str) -> World:
         },
         data=_data(),
     )
+
+
+def kind_of(address: str) -> str:
+    """The page at an address, whatever and whomever it is about."""
+    return re.sub(r"[0-9]+", "#", address.partition("?")[0])
 
 
 def _filter(by: User) -> int:

@@ -5,7 +5,6 @@ Whatever shows outside of their brackets was never marked for translation.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,7 +31,7 @@ from tests.conftest import Browser, a_site, make_settings
 from tests.i18n import pseudo
 from tests.i18n.crawler import Page, untranslated
 from tests.people import People, person
-from tests.world import REASON, World, world_of
+from tests.world import REASON, World, kind_of, world_of
 
 # The product, its sender, and what stands in an address bar.
 NAMES = {"Portal", "portal@localhost"}
@@ -102,7 +101,7 @@ def test_every_page_is_translated(
         for address in world.addresses(app):
             if address.startswith("/admin/") and name not in ("reviewer", "administrator"):
                 continue  # the same page for all of them, which says that there is none
-            page = re.sub("[0-9]+", "#", address.partition("?")[0])
+            page = kind_of(address)
             if read[page] >= 2 and language == pseudo.ACCENTED and page not in NOT_ALIKE:
                 continue  # what else there is to read is read in the long run
             answer = browser.get(address)
@@ -131,7 +130,7 @@ def test_every_form_complains_in_the_readers_language(
                 continue
             answer = browser.get(address)
             for form in Page(answer.text).forms if answer.mimetype == "text/html" else []:
-                kind = (re.sub(r"\d+", "#", address.partition("?")[0]), *form.typed)
+                kind = (kind_of(address), *form.typed)
                 if form.method != "post" or not form.typed or kind in sent:
                     continue
                 sent.add(kind)
