@@ -15,7 +15,7 @@ from wtforms import BooleanField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
 from portal.accounts import code
-from portal.accounts.factors import authenticator, passkey, recovery, removal, standing
+from portal.accounts.factors import authenticator, ceremony, passkey, recovery, removal, standing
 from portal.accounts.factors.standing import Missing
 from portal.accounts.user import User
 from portal.database import transaction
@@ -158,7 +158,7 @@ def new_passkey() -> ResponseReturnValue:
         try:
             with transaction():
                 user = me_locked()
-                passkey.add(user, answer=form.code.data or "", name=form.name.data or "")
+                ceremony.add(user, answer=form.code.data or "", name=form.name.data or "")
                 here = sessions.go_on(user)
         except StepRefused as refused:
             form.refuse(refused)
@@ -169,7 +169,7 @@ def new_passkey() -> ResponseReturnValue:
             return _added()
     form.code.data = ""
     return render_template(
-        "pages/new_passkey.html", form=form, options=passkey.options_to_add(me())
+        "pages/new_passkey.html", form=form, options=ceremony.options_to_add(me())
     ), 400 if form.errors else 200
 
 

@@ -15,7 +15,7 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from portal.accounts import code
-from portal.accounts.factors import authenticator, passkey, recovery
+from portal.accounts.factors import authenticator, ceremony, passkey, recovery
 from portal.accounts.factors.authenticator import Verdict
 from portal.accounts.user import User
 from portal.database import locked, transaction
@@ -85,7 +85,7 @@ def passkey_options() -> ResponseReturnValue:
     """What a browser needs to sign in with a passkey; the same for everybody, but for chance."""
     if not passkey.are_possible():
         abort(404)
-    return Response(passkey.options_to_sign_in(), mimetype="application/json")
+    return Response(ceremony.options_to_sign_in(), mimetype="application/json")
 
 
 @pages.post("/passkey/sign-in")
@@ -130,7 +130,7 @@ def _step(
         form=form,
         code_form=form if isinstance(form, CodeForm) else CodeForm(formdata=None),
         has_app=authenticator.of(user) is not None,
-        passkey_options=passkey.options_for_second_step(user) if has_passkeys else None,
+        passkey_options=ceremony.options_for_second_step(user) if has_passkeys else None,
     )
     return page, 400 if form.errors else 200
 
@@ -163,12 +163,12 @@ def _try(take: Callable[[User, str], None], user_id: int, typed: str) -> None:
 
 
 def _by_passkey(user: User, answer: str) -> None:
-    passkey.check_second_step(user, answer)
+    ceremony.check_second_step(user, answer)
     half_sign_in.complete(user, by="passkey")
 
 
 def _by_passkey_alone(answer: str) -> None:
-    half_sign_in.complete_at_once(passkey.who_signs_in(answer))
+    half_sign_in.complete_at_once(ceremony.who_signs_in(answer))
 
 
 def _by_app(user: User, typed: str) -> None:

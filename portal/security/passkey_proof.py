@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.accounts.factors import passkey
+from portal.accounts.factors import ceremony, passkey
 from portal.accounts.user import User
 from portal.database import locked, transaction
 from portal.errors import StepRefused
@@ -17,7 +17,7 @@ def options_for(user: User) -> str | None:
     """What the browser needs to ask for a key, as JSON; None for who has no passkey."""
     if not passkey.are_possible() or not passkey.number(user):
         return None
-    return passkey.options_for_proof(user, here=sessions.here())
+    return ceremony.options_for_proof(user, here=sessions.here())
 
 
 def take(user: User, answer: str) -> bool:
@@ -41,7 +41,7 @@ def _refusal(user_id: int, answer: str) -> StepRefused | None:
         user = locked(User, user_id)
         assert user is not None
         try:
-            passkey.check_proof(user, answer, here=sessions.here())
+            ceremony.check_proof(user, answer, here=sessions.here())
         except StepRefused as refused:
             return refused
     return None

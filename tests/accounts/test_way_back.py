@@ -12,7 +12,7 @@ from sqlalchemy import select
 from portal import clock, links
 from portal.accounts import alarm, credentials
 from portal.accounts.alarm import Alarm
-from portal.accounts.factors import authenticator, passkey, recovery, standing
+from portal.accounts.factors import authenticator, ceremony, passkey, recovery, standing
 from portal.accounts.factors.standing import Missing
 from portal.accounts.user import User
 from portal.audit import Action, Way
@@ -44,8 +44,8 @@ def now(user: User) -> User:
 def add_passkey(user: User, name: str) -> SecurityKey:
     key = SecurityKey()
     with transaction():
-        answer = key.make(passkey.options_to_add(now(user)))
-        passkey.add(now(user), answer=answer, name=name)
+        answer = key.make(ceremony.options_to_add(now(user)))
+        ceremony.add(now(user), answer=answer, name=name)
     return key
 
 

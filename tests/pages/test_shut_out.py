@@ -14,7 +14,7 @@ from sqlalchemy import event, select
 from portal import links
 from portal.accounts import alarm, code, credentials, proof, session
 from portal.accounts.code import MailedCode, Purpose
-from portal.accounts.factors import passkey
+from portal.accounts.factors import ceremony, passkey
 from portal.accounts.user import User
 from portal.audit import Way
 from portal.database import db, engine, locked, transaction
@@ -62,8 +62,8 @@ def now(user: User) -> User:
 def with_passkey(user: User) -> SecurityKey:
     key = SecurityKey()
     with transaction():
-        answer = key.make(passkey.options_to_add(now(user)))
-        passkey.add(now(user), answer=answer, name="Key")
+        answer = key.make(ceremony.options_to_add(now(user)))
+        ceremony.add(now(user), answer=answer, name="Key")
     return key
 
 

@@ -11,7 +11,7 @@ import time_machine
 from sqlalchemy import select
 
 from portal import clock
-from portal.accounts.factors import passkey, recovery
+from portal.accounts.factors import ceremony, recovery
 from portal.accounts.session import UserSession
 from portal.accounts.user import User
 from portal.database import db, locked, transaction
@@ -35,8 +35,8 @@ def now(user: User) -> User:
 def with_passkey(user: User, **about: Any) -> SecurityKey:
     key = SecurityKey(**about)
     with transaction():
-        answer = key.make(passkey.options_to_add(now(user)))
-        passkey.add(now(user), answer=answer, name="Key")
+        answer = key.make(ceremony.options_to_add(now(user)))
+        ceremony.add(now(user), answer=answer, name="Key")
     return key
 
 
@@ -161,7 +161,7 @@ def test_only_an_answer_to_this_question_in_this_session_counts(
 ):
     other = new_browser()
     sign_in(other, key)
-    elsewhere = passkey.options_for_proof(ada, here="0" * 64)
+    elsewhere = ceremony.options_for_proof(ada, here="0" * 64)
     bob = a_user(approved=True)
     stranger = with_passkey(bob)
     data, page = asked(browser)
@@ -173,8 +173,8 @@ def test_only_an_answer_to_this_question_in_this_session_counts(
     for answer in (
         "",
         "nonsense",
-        key.answer(passkey.options_to_sign_in()),
-        key.answer(passkey.options_for_second_step(ada)),
+        key.answer(ceremony.options_to_sign_in()),
+        key.answer(ceremony.options_for_second_step(ada)),
         key.answer(elsewhere),
         stranger.answer(options_in(page)),
         unseeing.answer(options_in(page)),

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal.accounts import suspension
-from portal.accounts.factors import challenge, passkey, removal, standing
+from portal.accounts.factors import ceremony, challenge, passkey, removal, standing
 from portal.accounts.factors.challenge import UsedChallenge
 from portal.accounts.factors.passkey import Passkey
 from portal.accounts.user import User
@@ -43,8 +43,8 @@ def now(user: User) -> User:
 
 def add(user: User, key: SecurityKey, *, name: str = "Key") -> SecurityKey:
     with transaction():
-        answer = key.make(passkey.options_to_add(now(user)))
-        passkey.add(now(user), answer=answer, name=name)
+        answer = key.make(ceremony.options_to_add(now(user)))
+        ceremony.add(now(user), answer=answer, name=name)
     return key
 
 
@@ -52,7 +52,7 @@ def sign_in(answer: str) -> User:
     """As the page does: a refusal is kept."""
     with transaction():
         try:
-            return passkey.who_signs_in(answer)
+            return ceremony.who_signs_in(answer)
         except StepRefused as refused:
             found = refused
     raise found
@@ -66,13 +66,13 @@ def test_a_key_becomes_a_factor_and_signs_its_owner_in(ada):
     assert kept.transports == ["usb"]
     assert standing.has_factor(ada)
     assert entries(Action.FACTOR_ADDED)[0].details == {"kind": "passkey"}
-    assert sign_in(key.answer(passkey.options_to_sign_in())).id == ada.id
+    assert sign_in(key.answer(ceremony.options_to_sign_in())).id == ada.id
 
 
 def test_what_is_asked_at_the_sign_in_names_nobody(ada):
-    before = json.loads(passkey.options_to_sign_in())
+    before = json.loads(ceremony.options_to_sign_in())
     add(ada, SecurityKey())
-    after = json.loads(passkey.options_to_sign_in())
+    after = json.loads(ceremony.options_to_sign_in())
 
     assert before.pop("challenge") != after.pop("challenge")
     assert before == after
@@ -81,13 +81,13 @@ def test_what_is_asked_at_the_sign_in_names_nobody(ada):
 
 
 def test_what_a_device_keeps_says_nothing_about_the_person(ada):
-    options = json.loads(passkey.options_to_add(ada))
+    options = json.loads(ceremony.options_to_add(ada))
 
     handle = base64.urlsafe_b64decode(options["user"]["id"] + "=")
     assert len(handle) == 32
     assert not [of for of in (ada.username, ada.email) if str(of).encode() in handle]
     assert ada.fs_uniquifier.encode() not in handle
-    assert options["user"]["id"] == json.loads(passkey.options_to_add(ada))["user"]["id"]
+    assert options["user"]["id"] == json.loads(ceremony.options_to_add(ada))["user"]["id"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_answer_that_is_not_as_it_should_be_opens_nothing(ada, wrong):
         setattr(key, name, value)
 
     with pytest.raises(StepRefused, match="did not give the answer"):
-        sign_in(key.answer(passkey.options_to_sign_in()))
+        sign_in(key.answer(ceremony.options_to_sign_in()))
 
 
 def test_a_signature_of_another_key_opens_nothing(ada):
@@ -115,22 +115,22 @@ def test_a_signature_of_another_key_opens_nothing(ada):
     other = SecurityKey(credential_id=key.credential_id, handle=key.handle)
 
     with pytest.raises(StepRefused, match="did not give the answer"):
-        sign_in(other.answer(passkey.options_to_sign_in()))
+        sign_in(other.answer(ceremony.options_to_sign_in()))
 
 
 def test_an_answer_counts_once_in_time_and_for_what_was_asked(ada):
     with time_machine.travel(MORNING, tick=False) as clock:
         key = add(ada, SecurityKey())
-        answer = key.answer(passkey.options_to_sign_in())
+        answer = key.answer(ceremony.options_to_sign_in())
         assert sign_in(answer).id == ada.id
         with pytest.raises(StepRefused, match="sent twice"):
             sign_in(answer)
 
-        answer = key.answer(passkey.options_to_sign_in())
+        answer = key.answer(ceremony.options_to_sign_in())
         clock.shift(timedelta(minutes=10, seconds=1))
         with pytest.raises(StepRefused, match="took too long"):
             sign_in(answer)
-        for options in (passkey.options_for_second_step(ada), passkey.options_to_add(ada)):
+        for options in (ceremony.options_for_second_step(ada), ceremony.options_to_add(ada)):
             with pytest.raises(StepRefused):
                 sign_in(key.answer(options))
 
@@ -143,7 +143,7 @@ def test_an_answer_counts_once_in_time_and_for_what_was_asked(ada):
 @pytest.mark.both_databases
 def test_of_many_who_send_one_answer_at_once_one_gets_in(app, ada):
     key = add(ada, SecurityKey())
-    answer = key.answer(passkey.options_to_sign_in())
+    answer = key.answer(ceremony.options_to_sign_in())
     db.session.rollback()
 
     def attempt(_: int) -> bool:
@@ -163,7 +163,7 @@ def test_of_many_who_send_one_answer_at_once_one_gets_in(app, ada):
 def test_of_many_who_prove_themselves_by_one_answer_one_does(app, ada):
     """Also where the id of the session stays, which would else tell the others apart."""
     key = add(ada, SecurityKey())
-    answer, ada_id = key.answer(passkey.options_for_proof(ada, here="x" * 64)), ada.id
+    answer, ada_id = key.answer(ceremony.options_for_proof(ada, here="x" * 64)), ada.id
     db.session.rollback()
 
     def attempt(_: int) -> bool:
@@ -171,7 +171,7 @@ def test_of_many_who_prove_themselves_by_one_answer_one_does(app, ada):
             try:
                 with transaction():
                     user = db.session.get_one(User, ada_id)
-                    passkey.check_proof(user, answer, here="x" * 64)
+                    ceremony.check_proof(user, answer, here="x" * 64)
             except StepRefused:
                 return False
             finally:
@@ -185,17 +185,17 @@ def test_of_many_who_prove_themselves_by_one_answer_one_does(app, ada):
 def test_a_key_that_counts_backwards_is_refused_and_its_owner_told(ada):
     key = add(ada, SecurityKey(count=7), name="Key on the ring")
     key.count = 9
-    sign_in(key.answer(passkey.options_to_sign_in()))
+    sign_in(key.answer(ceremony.options_to_sign_in()))
 
     for count in (9, 8, 0):
         key.count = count
         with pytest.raises(StepRefused, match="copied"):
-            sign_in(key.answer(passkey.options_to_sign_in()))
+            sign_in(key.answer(ceremony.options_to_sign_in()))
 
     assert len(entries(Action.PASSKEY_COPIED)) == 3
     assert "passkey_copied" in [mail.kind for mail in outbox.waiting()]
     key.count = 10
-    assert sign_in(key.answer(passkey.options_to_sign_in())).id == ada.id
+    assert sign_in(key.answer(ceremony.options_to_sign_in())).id == ada.id
 
 
 def test_after_the_password_a_key_that_looks_at_nobody_is_enough_but_only_ones_own(ada, a_user):
@@ -204,9 +204,9 @@ def test_after_the_password_a_key_that_looks_at_nobody_is_enough_but_only_ones_o
     add(bob, SecurityKey())
 
     with transaction():
-        passkey.check_second_step(now(ada), key.answer(passkey.options_for_second_step(ada)))
+        ceremony.check_second_step(now(ada), key.answer(ceremony.options_for_second_step(ada)))
     with pytest.raises(StepRefused, match="not one of yours"), transaction():
-        passkey.check_second_step(now(bob), key.answer(passkey.options_for_second_step(bob)))
+        ceremony.check_second_step(now(bob), key.answer(ceremony.options_for_second_step(bob)))
 
 
 def test_a_key_is_added_once(ada, a_user):
@@ -222,7 +222,7 @@ def test_a_closed_account_is_not_opened_by_a_key(ada):
         suspension.suspend(now(ada), by=None)
 
     with pytest.raises(StepRefused, match="does not know this passkey"):
-        sign_in(key.answer(passkey.options_to_sign_in()))
+        sign_in(key.answer(ceremony.options_to_sign_in()))
 
 
 def test_the_last_one_goes_with_everything(ada):
@@ -257,7 +257,7 @@ def test_nonsense_is_refused_in_words(ada, answer: Any):
     with pytest.raises(StepRefused):
         sign_in(answer)
     with pytest.raises(StepRefused), transaction():
-        passkey.add(now(ada), answer=answer, name="x")
+        ceremony.add(now(ada), answer=answer, name="x")
 
 
 @pytest.mark.parametrize(
@@ -267,14 +267,14 @@ def test_nonsense_is_refused_in_words(ada, answer: Any):
 def test_a_broken_part_is_refused_in_words(ada, broken):
     key = add(ada, SecurityKey())
     for value in ("AAAA", "%", 7, None):
-        said = json.loads(key.answer(passkey.options_to_sign_in()))
+        said = json.loads(key.answer(ceremony.options_to_sign_in()))
         said["response"][broken] = value
         with pytest.raises(StepRefused):
             sign_in(json.dumps(said))
 
 
 def test_a_challenge_is_long_and_new_each_time(app):
-    first, second = (challenge_of(passkey.options_to_sign_in()) for _ in range(2))
+    first, second = (challenge_of(ceremony.options_to_sign_in()) for _ in range(2))
 
     assert first != second
     assert len(first) > 32
