@@ -42,15 +42,15 @@ FORMAT: list[Part] = [
 
 def tests(which: str, extra: list[str]) -> list[str]:
     """The pytest command for the everyday tests, or for the long ones."""
-    # One more than there are cores: some always wait for a browser, a database or a process.
-    workers = str(min((os.cpu_count() or 1) + 1, 8))
+    # Not one more than there are cores: what each makes for itself costs more than it waits.
+    workers = str(min(os.cpu_count() or 1, 8))
     slowest = ["--durations=8", "--durations-min=3"]
     marks = "not long"
     if which == "test-long":
         # Properties are shown by few examples every day, and by many here.
         marks = "long or hypothesis"
         extra = ["--hypothesis-profile", "long", *extra]
-    return ["pytest", "-n", workers, "--dist", "worksteal", *slowest, "-m", marks, *extra]
+    return ["pytest", "-n", workers, "--dist", "loadscope", *slowest, "-m", marks, *extra]
 
 
 def environment() -> dict[str, str]:
@@ -62,20 +62,28 @@ def environment() -> dict[str, str]:
     """
     ours = {**os.environ}
     ours.pop("PYTHONDONTWRITEBYTECODE", None)
-    memory = Path("/dev/shm")  # noqa: S108  # nosec B108 # pytest makes folders of its own in it
-    roomy = memory.is_dir() and os.access(memory, os.W_OK)
-    if roomy and shutil.disk_usage(memory).free > GIB:
+    if memory := roomy_memory():
         ours.setdefault("TMPDIR", str(memory))
     return ours
 
 
-def run(name: str, command: list[str], *, live: bool = False) -> bool:
-    """Run one part and print how it went; its output where it failed, or as it comes."""
+def roomy_memory() -> Path | None:
+    """The machine's shared memory, where there is enough of it for databases and a browser."""
+    memory = Path("/dev/shm")  # noqa: S108  # nosec B108 # whoever uses it makes folders of its own
+    usable = memory.is_dir() and os.access(memory, os.W_OK)
+    return memory if usable and shutil.disk_usage(memory).free > GIB else None
+
+
+def run(name: str, command: list[str], *, live: bool = False, yielding: bool = False) -> bool:
+    """Run one part and print how it went; its output where it failed, or as it comes.
+
+    A yielding part gets what time of the machine the others leave.
+    """
     program, *arguments = command
     present = [part for part in arguments if part not in CODE or (ROOT / part).exists()]
     began = time.monotonic()
     done = subprocess.run(
-        [str(BIN / program), *present],
+        [*(["nice", "-n", "19"] if yielding else []), str(BIN / program), *present],
         cwd=ROOT,
         env=environment(),
         stdout=None if live else subprocess.PIPE,
@@ -98,11 +106,14 @@ def main(arguments: list[str]) -> int:
     if parts is None:
         print(__doc__)
         return 2
+    with_tests = which.startswith("test")
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as beside:
         # Beside the tests, which leave a core idle now and then while they wait for something.
-        checks = beside.submit(lambda: [name for name, command in parts if not run(name, command)])
-        passed = not which.startswith("test") or run("tests", tests(which, extra), live=True)
+        checks = beside.submit(
+            lambda: [name for name, command in parts if not run(name, command, yielding=with_tests)]
+        )
+        passed = not with_tests or run("tests", tests(which, extra), live=True)
         failed = [*checks.result(), *([] if passed else ["tests"])]
     summary = f"failed: {', '.join(failed)}" if failed else "all passed"
     print(f"{'in all':<18}{time.monotonic() - began:7.1f} s  {summary}", flush=True)

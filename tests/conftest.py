@@ -27,6 +27,7 @@ from portal.database import db
 from portal.security.limits import limiter
 from portal.settings import Settings
 from tests import kept
+from tests.company import InCompany
 from tests.people import People, Person
 from tests.postgres import Cluster
 from wsgi import create_site
@@ -119,6 +120,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 1_000)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InCompany:
+    """Keep together what shares something dear."""
+    return InCompany(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
