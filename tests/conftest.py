@@ -21,6 +21,7 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer as CSRFTokens
 
 from portal import settings
 from portal.database import db
@@ -71,7 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "both_databases(everyday=kind): runs on SQLite and on PostgreSQL; where one is named, on"
         " that one every day and on the other in the long run",
     )
-    config.addinivalue_line("markers", "own_database: changes tables, not only what is in them")
+    config.addinivalue_line(
+        "markers", "own_site: changes the site, or tables and not only what is in them"
+    )
     config.addinivalue_line("markers", "settings(PORTAL_X=...): environment of the site under test")
 
 
@@ -184,8 +187,16 @@ class Browser(FlaskClient):
         self.delete_cookie(name, domain=settings.of(self.application).public_host)
 
     def sign_in(self, person: Person) -> Any:
-        """Sign in through the page. Fails the test when the portal does not let them."""
-        answer = self.submit("/login", identity=person.username, password=person.password)
+        """Send the page's form. Fails the test when the portal does not let them.
+
+        The form's token is made here: the page itself is what other tests are about.
+        """
+        known = secrets.token_hex()
+        token = CSRFTokens(self.application.secret_key, salt="wtf-csrf-token").dumps(known)
+        with self.session_transaction() as session:
+            session["csrf_token"] = known
+        typed = {"identity": person.username, "password": person.password}
+        answer = self.post("/login", data={"csrf_token": token, **typed})
         assert answer.status_code == 302, answer.get_data(as_text=True)
         return answer
 
@@ -236,25 +247,29 @@ def database_url(
     cluster: Cluster = request.getfixturevalue("postgresql")
     if cluster.create("template_portal"):
         migrate(make_settings(tmp_path / "template", cluster.url("template_portal")))
-    changes_tables = request.node.get_closest_marker("own_database")
+    changes_tables = request.node.get_closest_marker("own_site")
     given = cluster.copy_of if changes_tables else cluster.lent
     with given("template_portal") as url:
         yield url
 
 
+Environment = dict[str, str]
+
+
 @pytest.fixture(scope="session")
-def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Settings], Flask]]:
-    """The site with the usual settings, for each kind of database: made once, as good as new."""
-    folder = tmp_path_factory.mktemp("usual")
-    made: dict[str, kept.Usual] = {}
+def kept_site(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Settings, Environment], Flask]]:
+    """The site of an environment, for each kind of database: made once, as good as new."""
+    made: dict[tuple[object, ...], kept.Kept] = {}
 
-    def usual(wanted: Settings) -> Flask:
-        kind = wanted.database_url.partition(":")[0]
-        if kind not in made:
-            made[kind] = kept.Usual.made(wanted, folder / kind, a_site)
-        return made[kind].for_a_test(wanted)
+    def site(wanted: Settings, environ: Environment) -> Flask:
+        key = (wanted.database_url.partition(":")[0], *sorted(environ.items()))
+        if key not in made:
+            made[key] = kept.Kept.made(wanted, tmp_path_factory.mktemp("site"), a_site)
+        return made[key].for_a_test(wanted)
 
-    yield usual
+    yield site
     for each in made.values():
         with each.site.app_context():
             _disconnect()
@@ -265,26 +280,25 @@ def app(
     database_kind: str,
     database_url: str,
     tmp_path: Path,
-    usual_site: Callable[[Settings], Flask],
+    kept_site: Callable[[Settings, Environment], Flask],
     request: pytest.FixtureRequest,
 ) -> Iterator[Flask]:
     """The whole site on a database of its own, with an app context open.
 
-    A mark `settings(PORTAL_PUBLIC_URL="https://...")` gives it an environment, and makes it a site,
-    of its own.
+    A mark `settings(PORTAL_PUBLIC_URL="https://...")` gives it an environment; who changes tables
+    has a site of their own.
     """
-    marks = list(request.node.iter_markers("settings"))
-    environ: dict[str, str] = {}
-    for mark in reversed(marks):
+    environ: Environment = {}
+    for mark in reversed(list(request.node.iter_markers("settings"))):
         environ |= mark.kwargs
     wanted = make_settings(tmp_path / "instance", database_url, **environ)
-    is_usual = not marks and not request.node.get_closest_marker("own_database")
-    site = usual_site(wanted) if is_usual else a_site(wanted)
+    is_kept = not request.node.get_closest_marker("own_site")
+    site = kept_site(wanted, environ) if is_kept else a_site(wanted)
     with site.app_context():
         limiter.reset()
         yield site
         db.session.remove()
-        if is_usual and database_kind == "postgresql":
+        if is_kept and database_kind == "postgresql":
             return  # the next test has the same database, and need not connect again
         _disconnect()
 

@@ -20,7 +20,6 @@ from sqlalchemy import Dialect, Engine
 from werkzeug.routing import Rule
 
 from portal.database import db
-from portal.jobs import bell
 from portal.security import breaches, hashing
 from portal.security.limits import limiter
 from portal.security.reports import Kinds
@@ -40,8 +39,8 @@ def use(site: Flask) -> None:
 
 
 @dataclass
-class Usual:
-    """The site with the usual settings on one database: made once a process, as good as new after.
+class Kept:
+    """A site with some settings on one database: made once a process, as good as new after.
 
     Its folder and its SQLite file are links to those of the test that has it; on PostgreSQL all
     tests of a process have one database after another.
@@ -57,9 +56,8 @@ class Usual:
     limits: dict[str, Any]
 
     @classmethod
-    def made(cls, wanted: Settings, folder: Path, make: Callable[[Settings], Flask]) -> Usual:
+    def made(cls, wanted: Settings, folder: Path, make: Callable[[Settings], Flask]) -> Kept:
         """Make it with its data in a folder that tests have one after another."""
-        folder.mkdir()
         cls._lead(folder, wanted)
         is_file = wanted.database_url.startswith("sqlite")
         url = f"sqlite:///{folder / 'portal.sqlite3'}" if is_file else wanted.database_url
@@ -85,7 +83,9 @@ class Usual:
         site.wsgi_app = self.wsgi_app  # type: ignore[method-assign]
         site.extensions["portal.settings"] = deepcopy(self.settings)  # some tests change them
         site.extensions["portal.reports"] = Kinds()
-        for part in (bell, breaches, hashing):
+        # Nobody hears it, and to open its queue is a tenth of what a small test costs.
+        site.extensions.pop("portal.bell", None)
+        for part in (breaches, hashing):
             part.init_app(site)
         return site
 

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Cluster:
     """A running server. Nothing of it outlives the tests."""
 
     socket: Path
+    _made: set[str] = field(default_factory=set)
+    _keepers: dict[str, psycopg.Connection] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -101,9 +103,12 @@ class Cluster:
         )
         control = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
         _run(folder, [*control, "-o", options, "start"])
+        cluster = cls(folder)
         try:
-            yield cls(folder)
+            yield cluster
         finally:
+            for keeper in cluster._keepers.values():
+                keeper.close()
             _run(folder, [*control, "-m", "immediate", "stop"])
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,11 +118,11 @@ class Cluster:
 
     def create(self, name: str, template: str = "template1") -> bool:
         """Make a database, empty unless told otherwise. Returns whether it was not there yet."""
+        if name in self._made:
+            return False
         with self._connected() as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if found.fetchone():
-                return False
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._made.add(name)
         return True
 
     @contextmanager
@@ -150,23 +155,30 @@ class Cluster:
             except psycopg.errors.LockNotAvailable:  # somebody is still in the middle of a step
                 self._send_away(name)
                 self._restore(name)
-            except psycopg.Error:  # the test changes tables: it has to be marked `own_database`
+            except psycopg.Error:  # the test changes tables: it has to be marked `own_site`
                 self._drop(name)
                 raise
 
     def _restore(self, name: str) -> None:
-        with self._connected(name) as connection:
-            connection.execute("SET lock_timeout = '2s'")
-            connection.execute("SELECT kept.restore()")
+        self._keeper(name).execute("SELECT kept.restore()")
 
     def _send_away(self, name: str) -> None:
-        with self._connected(name) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        self._keeper(name).execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    def _keeper(self, name: str) -> psycopg.Connection:
+        """The connection that puts a database back: to make it costs more than what it does."""
+        if name not in self._keepers:
+            self._keepers[name] = self._connected(name)
+            self._keepers[name].execute("SET lock_timeout = '2s'")
+        return self._keepers[name]
 
     def _drop(self, name: str) -> None:
+        self._made.discard(name)
+        if name in self._keepers:
+            self._keepers.pop(name).close()
         with self._connected() as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -23,7 +23,7 @@ from wsgi import create_site
 
 pytestmark = [
     pytest.mark.both_databases,
-    pytest.mark.own_database,
+    pytest.mark.own_site,
     pytest.mark.filterwarnings("ignore:Computed default:UserWarning"),
 ]
 

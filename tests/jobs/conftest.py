@@ -6,13 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from portal.jobs import bell
 from tests.jobs.process import environment
 from tests.mail.authority import Authority
 from tests.mail.conftest import authority, deliver_to, mail_server, post
 from tests.mail.server import HOST, MailServer
 
 __all__ = ["authority", "deliver_to", "mail_server", "post"]
+
+
+@pytest.fixture(autouse=True)
+def _with_a_bell(request: pytest.FixtureRequest) -> None:
+    """Other tests have no worker that would hear one."""
+    if "app" in request.fixturenames:
+        site: Flask = request.getfixturevalue("app")
+        bell.init_app(site)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_worker_that_is_silent_is_named(browser: Any, app: Flask) -> None:
         assert list(answer.json["wrong"]) == ["worker"]
 
 
-@pytest.mark.own_database
+@pytest.mark.own_site
 def test_a_database_at_another_revision_or_without_any_is_named(browser: Any, app: Flask) -> None:
     heartbeat.beat()
     db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))

@@ -25,7 +25,7 @@ NOT_USED = (
 )
 
 
-@pytest.mark.settings  # a site of its own, as it gets an address more
+@pytest.mark.own_site  # it gets an address more
 def test_what_the_table_does_not_name_does_not_exist_for_anybody(app, people, new_browser):
     """An unknown address, a page of a library that is not used, and one that was forgotten."""
     app.add_url_rule("/forgotten", "pages.forgotten", lambda: "secret", methods=["GET", "POST"])

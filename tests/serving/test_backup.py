@@ -27,7 +27,7 @@ from portal.settings import Settings
 from tests.serving.running import command, within
 
 both = pytest.mark.both_databases(everyday="sqlite")
-pytestmark = pytest.mark.own_database  # a restore takes the tables away
+pytestmark = pytest.mark.own_site  # a restore takes the tables away
 
 
 @pytest.fixture

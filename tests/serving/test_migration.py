@@ -31,7 +31,7 @@ def behind(app: Flask) -> Settings:
 
 
 @pytest.mark.both_databases
-@pytest.mark.own_database
+@pytest.mark.own_site
 def test_what_is_pending_is_migrated_and_then_nothing_is(behind: Settings) -> None:
     before = revisions.in_database(behind)
 
@@ -54,7 +54,7 @@ def test_an_sqlite_file_is_copied_before(behind: Settings) -> None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.own_database
+@pytest.mark.own_site
 def test_several_processes_that_start_at_once_migrate_once(behind: Settings) -> None:
     notes: list[str] = []
     threads = [
