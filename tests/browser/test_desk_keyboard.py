@@ -14,8 +14,8 @@ from portal.desk import standard_text, workplace
 from portal.desk.standard_text import Purpose
 from tests.browser.conftest import Window
 
-# An open page asks every five seconds in these tests.
-POLLED = 15_000
+# How often an open page asks, in seconds, where a claim lapses after thirty.
+ASKS_EVERY = 5
 
 
 @pytest.fixture
@@ -49,6 +49,17 @@ def press(window: Window, *keys: str) -> None:
         window.page.keyboard.press(key)
     with window.page.expect_navigation():
         window.page.keyboard.press(keys[-1])
+
+
+def own_the_time(window: Window) -> None:
+    """Be able to `ask_again` in the pages that are opened from now on."""
+    window.page.clock.install()
+    window.may_be_used_again = False
+
+
+def ask_again(window: Window) -> None:
+    """Let the time pass after which an open page asks."""
+    window.page.clock.fast_forward(ASKS_EVERY * 1000)
 
 
 def heading(window: Window) -> str:
@@ -165,32 +176,54 @@ def test_a_rejection_begins_from_a_text_and_is_seen_before_it_is_sent(
     assert window.complaints == []
 
 
+@pytest.mark.long
+def test_a_text_comes_into_the_letter_also_where_the_script_came_after_it(
+    at_the_desk: Window, three: list[User]
+) -> None:
+    window, page = at_the_desk, at_the_desk.page
+    held: list[Route] = []
+    page.route("**/desk.js*", lambda route: held.append(route))
+    page.goto(f"{window.site}/admin/registrations/rejection?ids={three[0].id}", wait_until="commit")
+    letter = page.frame_locator("iframe[name=letter-rejection]")
+    expect(letter.locator("html")).to_have_attribute("lang", "en")
+
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Use it")).to_have_count(0)
+    page.get_by_label("Begin from a standard text").select_option("No need shown")
+
+    chosen = page.get_by_label("Reason").input_value()
+    assert chosen
+    expect(letter.locator("blockquote")).to_have_text(chosen)
+
+
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")
 def test_colleagues_see_each_other_look_and_decide_without_a_reload(
     at_the_desk: Window, three: list[User], manager: User, theirs: Window
 ) -> None:
     mine = at_the_desk
     item = f"/admin/registrations/{three[0].id}"
+    own_the_time(mine)
+    own_the_time(theirs)
 
     theirs.open("/admin/registrations/")
     mine.open(item)
     expect(mine.page.locator("#claim")).to_contain_text("You look at it now.")
+    ask_again(theirs)
     row = theirs.page.get_by_role("row", name="Ada Lovelace")
-    expect(row).to_contain_text("looks at it now.", timeout=POLLED)
+    expect(row).to_contain_text("looks at it now.")
     theirs.open(item)
     expect(theirs.page.locator("#claim")).to_contain_text("looks at it now.")
     theirs.page.keyboard.press("c")
     expect(theirs.page.locator("#claim")).to_contain_text("You look at it now.")
-    expect(mine.page.locator("#claim")).to_contain_text(
-        f"{manager.full_name} looks at it now.", timeout=POLLED
-    )
+    ask_again(mine)
+    expect(mine.page.locator("#claim")).to_contain_text(f"{manager.full_name} looks at it now.")
 
     theirs.page.get_by_label("Access level").select_option("guest")
     theirs.press("Approve")
 
-    told = mine.page.get_by_role("alert")
-    expect(told).to_contain_text(
-        f"{manager.full_name} changed this while you looked at it: Approved", timeout=POLLED
+    ask_again(mine)
+    expect(mine.page.get_by_role("alert")).to_contain_text(
+        f"{manager.full_name} changed this while you looked at it: Approved"
     )
     mine.page.get_by_label("Access level").select_option("standard")
     mine.press("Approve")
@@ -235,12 +268,14 @@ def test_whoever_leaves_a_page_looks_no_longer(
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")
 def test_an_ended_session_is_said_in_the_page(at_the_desk: Window, three: list[User]) -> None:
     window, page = at_the_desk, at_the_desk.page
+    own_the_time(window)
     window.open(f"/admin/registrations/{three[0].id}")
     expect(page.locator("#claim")).to_contain_text("You look at it now.")
 
     page.context.clear_cookies()
+    ask_again(window)
 
-    expect(page.get_by_role("alert")).to_contain_text("Your session has ended.", timeout=POLLED)
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended.")
     expect(page.get_by_label("Password")).to_have_count(0)
     with page.expect_navigation():
         page.get_by_role("link", name="Sign in again").click()
