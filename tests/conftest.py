@@ -36,7 +36,7 @@ from wsgi import create_site
 BOTH = ("sqlite", "postgresql")
 
 # Of what a test is tried with, all that stands here has its turn every day.
-IN_EVERY_RUN = {"who", "visitor", "walk", "role", "language", "domain", "scripts"}
+IN_EVERY_RUN = {"who", "visitor", "role", "language", "domain", "scripts"}
 
 # Made anew in each test process; the same for all its tests, so that people's passwords
 # are hashed once.

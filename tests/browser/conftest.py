@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +123,7 @@ class Window:
     def leave(self, viewport: ViewportSize) -> None:
         """Make it as good as new, for another test: nobody is signed in, nothing is listened to.
 
-        What a site keeps in it belongs to the site's port, which the next site does not have.
+        The portal keeps nothing in a browser but cookies, and files that never change.
         """
         self.page.remove_listener("pageerror", self._note)
         self.page.remove_listener("console", self._hear)
@@ -142,6 +141,30 @@ class Window:
         expected = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
         if message.type == "error" and not message.text.startswith(expected):
             self.complaints.append(message.text)
+
+
+@dataclass
+class Door:
+    """Where all sites of this process are served, one after another.
+
+    To the browser they are one, so it keeps what it made of their files, and the process that did.
+    """
+
+    bind: str = ""
+    site: Flask | None = None
+    asked: list[str] = field(default_factory=list)
+    axe: bytes = b""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request, as WSGI has it."""
+        if environ["PATH_INFO"] == AXE:
+            start_response("200 OK", [("Content-Type", "text/javascript"), CACHED])
+            return [self.axe]
+        if self.site is None:
+            start_response("503 Service Unavailable", [])
+            return []
+        self.asked.append(environ["PATH_INFO"])
+        return self.site(environ, start_response)
 
 
 class Quiet(WSGIRequestHandler):
@@ -165,18 +188,29 @@ def chromium() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="session")
+def door() -> Iterator[Door]:
+    """A server whose site is the one of the test that runs."""
+    door = Door(axe=needs.axe().encode())
+    server = make_server("127.0.0.1", 0, door, threaded=True, request_handler=Quiet)
+    door.bind = f"127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield door
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
 @pytest.fixture
 def app(
-    database_url: str, tmp_path: Path, chromium: Browser, request: pytest.FixtureRequest
+    database_url: str, tmp_path: Path, chromium: Browser, door: Door, request: pytest.FixtureRequest
 ) -> Iterator[Flask]:
     """The whole site, whose mailed links lead to the thread that serves it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{free.getsockname()[1]}"
-    environ = {"PORTAL_BIND": bind, "PORTAL_LIMITS_ENABLED": "false"}
+    environ = {"PORTAL_BIND": door.bind, "PORTAL_LIMITS_ENABLED": "false"}
     for mark in request.node.iter_markers("settings"):
         # Where passkeys are about, a name: browsers bind them to no address of numbers.
-        port = bind.rpartition(":")[2]
+        port = door.bind.rpartition(":")[2]
         environ |= {name: value.replace("{port}", port) for name, value in mark.kwargs.items()}
     site = a_site(make_settings(tmp_path / "instance", database_url, **environ))
     with site.app_context():
@@ -200,32 +234,18 @@ def world(app: Flask, people: People, language: str) -> World:
 
 
 @pytest.fixture
-def asked() -> list[str]:
+def asked(door: Door) -> list[str]:
     """The paths that the site was asked for, in order."""
-    return []
+    return door.asked
 
 
 @pytest.fixture
-def address(app: Flask, asked: list[str]) -> Iterator[str]:
+def address(app: Flask, door: Door) -> Iterator[str]:
     """Where the site is served."""
-
-    def site(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["PATH_INFO"] == AXE:
-            start_response("200 OK", [("Content-Type", "text/javascript"), CACHED])
-            return [axe]
-        asked.append(environ["PATH_INFO"])
-        return app(environ, start_response)
-
-    axe = needs.axe().encode()
-    bind = app.config["SERVER_NAME"]
-    host, _, port = bind.rpartition(":")
-    server = make_server(host, int(port), site, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://{bind}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    door.site = app
+    door.asked.clear()
+    yield f"http://{app.config['SERVER_NAME']}"
+    door.site = None
 
 
 @pytest.fixture(scope="session")
@@ -240,14 +260,15 @@ def new_window(
 ) -> Iterator[Callable[..., Window]]:
     """Windows, each with cookies of its own. Takes what Playwright's `new_context` takes.
 
-    A process of Chromium's for each would be a third of what small tests cost.
+    A process of Chromium's for each would be a third of what small tests cost. `unused`: one that
+    has never been here, not even for another test.
     """
     mine: list[tuple[Window, dict[str, Any]]] = []
 
-    def opened(**options: Any) -> Window:
+    def opened(*, unused: bool = False, **options: Any) -> Window:
         chosen = {"locale": "en-GB", "viewport": DESK, **options}
         left = left_windows[repr(chosen)]
-        if not left:
+        if unused or not left:
             context = chromium.new_context(**chosen)
             context.set_default_timeout(15_000)
             left.append(context.new_page())

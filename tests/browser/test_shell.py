@@ -66,7 +66,10 @@ def test_the_keyboard_reaches_the_content_first_and_the_menu_closes_on_escape(
     expect(menu.locator("summary")).to_be_focused()
 
 
-def test_a_first_view_is_small_and_a_later_one_smaller(window: Window, asked: list[str]) -> None:
+def test_a_first_view_is_small_and_a_later_one_smaller(
+    new_window: Callable[..., Window], asked: list[str]
+) -> None:
+    window = new_window(unused=True)
     first = _fetched(window, "/login", asked)
     later = _fetched(window, "/reset", asked)
 
