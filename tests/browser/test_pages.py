@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import ViewportSize, expect
 
 from portal.accounts.user import User
-from tests.browser.conftest import DESK, PHONE, WCAG, Window
+from tests.browser.conftest import DESK, PHONE, WCAG, WCAG_AND_MORE, Window
 from tests.conftest import Browser, a_browser
 from tests.people import person
 from tests.world import World, kind_of
@@ -33,9 +33,9 @@ def test_no_page_has_a_barrier(
     new_browser: Callable[[], Browser],
     new_window: Callable[..., Window],
 ) -> None:
-    """Each page once every day; in the long run at every address, with its contrast and width.
+    """Each page once every day; in the long run at every address, with all rules and its width.
 
-    Every day the contrast is that of a page of each kind.
+    Every day the rules of WCAG, and those beyond it and of contrast for a page of each kind.
     """
     of_each_kind = {kind_of(path) for _, paths in _chosen(world) for path in paths}
     found: dict[str, list[str]] = {}
@@ -51,8 +51,9 @@ def test_no_page_has_a_barrier(
         for address in _pages_of(app, visitor, world.addresses(app), client, every=every):
             window.open(address)
             met.add(kind_of(address))
-            contrast = every or kind_of(address) in of_each_kind
-            found |= _problems(window, address, contrast=contrast)
+            whole = every or kind_of(address) in of_each_kind
+            rules = WCAG_AND_MORE if whole else WCAG
+            found |= _problems(window, address, rules, contrast=whole)
             if every:
                 window.page.set_viewport_size(PHONE)
                 if wide := window.overflow():
@@ -171,7 +172,7 @@ def _pages_of(
 
 
 def _problems(
-    window: Window, name: str, rules: Sequence[str] = WCAG, *, contrast: bool
+    window: Window, name: str, rules: Sequence[str], *, contrast: bool
 ) -> dict[str, list[str]]:
     """What axe finds, what the browser complained about, and drawings that are missing."""
     problems = [
