@@ -31,6 +31,7 @@ from tests import kept
 from tests.company import InCompany
 from tests.people import People, Person
 from tests.postgres import Cluster
+from tests.serving.running import within
 from wsgi import create_site
 
 BOTH = ("sqlite", "postgresql")
@@ -301,6 +302,23 @@ def app(
         if is_kept and database_kind == "postgresql":
             return  # the next test has the same database, and need not connect again
         _disconnect()
+
+
+@pytest.fixture(scope="session")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder as a first start leaves it, to be copied for real processes."""
+    folder = tmp_path_factory.mktemp("made")
+    for arguments in (["secrets"], ["db", "upgrade"]):
+        done = within(folder, *arguments)
+        assert done.returncode == 0, done.stderr
+    return folder / "instance"
+
+
+@pytest.fixture
+def place(tmp_path: Path, instance: Path) -> Path:
+    """A folder with an instance in it that has been started before."""
+    shutil.copytree(instance, tmp_path / "instance")
+    return tmp_path
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -33,22 +32,6 @@ def commands(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
         yield (*before, name)
         if isinstance(one, click.Group):
             yield from commands(one, *before, name)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an instance that has secrets and a database."""
-    folder = tmp_path_factory.mktemp("cli")
-    assert within(folder, "secrets").returncode == 0
-    assert within(folder, "db", "upgrade").returncode == 0
-    return folder
-
-
-@pytest.fixture
-def place(tmp_path: Path, made: Path) -> Path:
-    """The same for one test."""
-    shutil.copytree(made / "instance", tmp_path / "instance")
-    return tmp_path
 
 
 def test_there_are_the_commands_that_scripts_rely_on() -> None:

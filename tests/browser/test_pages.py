@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import product
 
 import pytest
@@ -10,6 +12,7 @@ from flask import Flask
 from playwright.sync_api import ViewportSize, expect
 
 from portal.accounts.user import User
+from portal.settings import ROOT
 from tests.browser.conftest import DESK, PHONE, WCAG, WCAG_AND_MORE, Window
 from tests.conftest import Browser, a_browser
 from tests.people import person
@@ -186,15 +189,14 @@ def _problems(
 
 def _missing_icons(window: Window) -> list[str]:
     """Icons that the page names and the sprite lacks."""
-    return [
-        f"no icon {name}"
-        for name in window.page.evaluate(
-            """async () => {
-                const names = [...document.querySelectorAll("svg.icon use")]
-                    .map(use => use.getAttribute("href").split("#"));
-                if (!names.length) return [];
-                const sprite = await (await fetch(names[0][0])).text();
-                return names.map(([, id]) => id).filter(id => !sprite.includes(`id="${id}"`));
-            }"""
-        )
-    ]
+    named = window.page.evaluate(
+        """[...document.querySelectorAll("svg.icon use")]
+            .map(use => use.getAttribute("href").split("#")[1])"""
+    )
+    return [f"no icon {name}" for name in set(named) - _icons()]
+
+
+@cache
+def _icons() -> set[str]:
+    sprite = ROOT / "portal" / "static" / "vendor" / "icons.svg"
+    return set(re.findall(r'id="([^"]+)"', sprite.read_text("utf-8")))

@@ -175,6 +175,7 @@ def test_a_delivery_that_does_not_come_to_an_end_is_left_to_its_lease(
     assert state(mail) is MailState.DELIVERING  # and offered again when the lease ends
 
 
+@pytest.mark.long
 def test_a_slow_mail_server_keeps_no_lock_and_no_heart_waiting(
     app: Flask, environ: Environ, mail_server: MailServer, post: Post
 ) -> None:

@@ -73,6 +73,7 @@ def test_when_one_dies_the_other_is_stopped_with_a_message(
         assert f"The {other} was stopped too." in portal.output
 
 
+@pytest.mark.long
 def test_a_running_portal_replaces_a_web_process_that_dies_and_shares_its_folder_with_nobody(
     place: Path,
 ) -> None:
