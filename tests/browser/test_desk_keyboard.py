@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Error, Route, expect
 
 from portal.accounts.user import Status, User
 from portal.database import db, transaction
@@ -194,6 +195,33 @@ def test_a_text_comes_into_the_letter_also_where_the_script_came_after_it(
     chosen = page.get_by_label("Reason").input_value()
     assert chosen
     expect(letter.locator("blockquote")).to_have_text(chosen)
+
+
+@pytest.mark.long
+def test_what_is_asked_of_a_letter_that_is_on_its_way_comes_in_the_end(
+    at_the_desk: Window, three: list[User]
+) -> None:
+    window, page = at_the_desk, at_the_desk.page
+    held: list[Route] = []
+    page.route("**/letter?*", lambda route: held.append(route))
+    page.goto(
+        f"{window.site}/admin/registrations/rejection?ids={three[0].id}",
+        wait_until="domcontentloaded",
+    )
+    expect(page.get_by_role("button", name="Use it")).to_have_count(0)
+    reason, preview = page.get_by_label("Reason"), page.get_by_role("button", name="Preview")
+    letter = page.frame_locator("iframe[name=letter-rejection]")
+
+    for words in ("First words.", "Last words."):
+        reason.fill(words)
+        preview.click()
+    page.unroute("**/letter?*")
+    for route in held:
+        with suppress(Error):  # what a later one called off
+            route.continue_()
+
+    expect(letter.locator("blockquote")).to_have_text("Last words.")
+    assert window.complaints == []
 
 
 @pytest.mark.settings(PORTAL_DESK_CLAIM_LAPSES_AFTER_SECONDS="30")

@@ -90,43 +90,43 @@ function tellWhoLooks() {
   });
 }
 
-/**
- * Sends to a frame, one thing at a time. A page that arrives in it calls off what was sent
- * meanwhile, also the page with which it begins when it is first seen.
- */
-function sendingTo(frame) {
-  let busy = !performance.getEntriesByName(frame.src).length; // it may have come before this script
-  let next = null;
-  const begin = (send) => {
-    busy = true;
-    next = null;
-    send();
-  };
-  frame.addEventListener("load", () => {
-    busy = false;
-    if (next) begin(next);
-  });
-  return (send) => {
-    if (!busy) return begin(send);
-    next = send;
-    frame.loading = "eager";
-  };
-}
-
 /** A text of the staff comes into its field when it is chosen, and into the preview. */
 function beginFromTexts() {
   for (const choice of all("[data-texts]")) {
     const select = choice.querySelector("select");
     const field = document.getElementById(choice.dataset.texts);
-    const preview = field.form.querySelector("[data-preview]");
-    const send = preview && sendingTo(document.getElementsByName(preview.formTarget)[0]);
     choice.querySelector("button").remove();
     select.addEventListener("change", () => {
       const { body } = select.selectedOptions[0].dataset;
       if (!body) return;
       field.value = body;
       field.dispatchEvent(new Event("input", { bubbles: true }));
-      if (send) send(() => field.form.requestSubmit(preview));
+      const preview = field.form.querySelector("[data-preview]");
+      if (preview) field.form.requestSubmit(preview);
+    });
+  }
+}
+
+/**
+ * A preview is asked for once its frame is quiet: a page that arrives there calls off what was sent
+ * meanwhile, also the page with which a frame begins when it is first seen. Whoever asks again while
+ * one is held is not kept waiting; what the form has by then comes in the end.
+ */
+function previewInTurn() {
+  for (const preview of all("[data-preview]")) {
+    const frame = document.getElementsByName(preview.formTarget)[0];
+    let busy = !performance.getEntriesByName(frame.src).length; // it may have come before this script
+    let held = false;
+    frame.addEventListener("load", () => {
+      busy = false;
+      if (held) preview.form.requestSubmit(preview);
+    });
+    preview.form.addEventListener("submit", (event) => {
+      if (event.submitter !== preview) return;
+      if (busy && !held) event.preventDefault();
+      held = busy;
+      busy = true;
+      frame.loading = "eager";
     });
   }
 }
@@ -136,4 +136,4 @@ function searchAtOnce() {
   if (location.hash === "#filter-q") document.getElementById("filter-q")?.focus();
 }
 
-for (const behaviour of [listenToKeys, tellWhoLooks, beginFromTexts, searchAtOnce]) behaviour();
+for (const behaviour of [listenToKeys, tellWhoLooks, beginFromTexts, previewInTurn, searchAtOnce]) behaviour();
