@@ -29,6 +29,7 @@ from portal.security.limits import limiter
 from portal.settings import Settings
 from tests import kept
 from tests.company import InCompany
+from tests.i18n.catalogues import compile_into
 from tests.people import People, Person
 from tests.postgres import Cluster
 from tests.serving.running import within
@@ -302,6 +303,12 @@ def app(
         if is_kept and database_kind == "postgresql":
             return  # the next test has the same database, and need not connect again
         _disconnect()
+
+
+@pytest.fixture(scope="session")
+def catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every sentence as it is committed, not as somebody compiled it last."""
+    return compile_into(tmp_path_factory.mktemp("translations"))
 
 
 @pytest.fixture(scope="session")

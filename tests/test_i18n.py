@@ -20,7 +20,6 @@ from wtforms.validators import InputRequired
 from portal import i18n
 from portal.i18n.zones import zone_named
 from portal.settings import Secrets, Settings, Site
-from tests.i18n.catalogues import compile_into
 
 NOON = datetime(2026, 7, 23, 12, 5, 30, tzinfo=UTC)
 OFFERED = ("en", "de", "es", "ar", "pt_BR", "zh_Hans_CN", "nb")
@@ -33,11 +32,6 @@ class Reader(UserMixin):
     id: str = "ada"
     language: str = "es"
     time_zone: str | None = "Asia/Kolkata"
-
-
-@pytest.fixture(scope="module")
-def catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_into(tmp_path_factory.mktemp("translations"))
 
 
 @pytest.fixture

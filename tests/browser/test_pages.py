@@ -21,13 +21,15 @@ from tests.world import World, kind_of
 # What depends on colours and on room; the rest is the same in every theme, and examined once.
 LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
 
-pytestmark = pytest.mark.timeout(900)  # long walks, on whatever machine
+pytestmark = pytest.mark.timeout(400)  # long walks, on whatever machine
 
 VISITORS = ("nobody", "pending", "rejected", "approved", "reviewer", "administrator")
 
 
 @pytest.mark.parametrize(
-    "every", [False, pytest.param(True, marks=[pytest.mark.long])], ids=["page", "address"]
+    "every",
+    [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
+    ids=["page", "address"],
 )
 def test_no_page_has_a_barrier(
     every: bool,

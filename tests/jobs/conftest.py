@@ -17,12 +17,11 @@ from tests.mail.server import HOST, MailServer
 __all__ = ["authority", "deliver_to", "mail_server", "post"]
 
 
-@pytest.fixture(autouse=True)
-def _with_a_bell(request: pytest.FixtureRequest) -> None:
-    """Other tests have no worker that would hear one."""
-    if "app" in request.fixturenames:
-        site: Flask = request.getfixturevalue("app")
-        bell.init_app(site)
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """The site with a bell: other tests have no worker that would hear one."""
+    bell.init_app(app)
+    return app
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from portal.desk.waits import UsualWait
 from portal.mail import messages, staff_messages
 from portal.mail.message import Message
 from portal.mail.writing import SUBJECT_LENGTH, WORD_JOINER, _one_line, is_greetable
-from tests.i18n.catalogues import compile_into
 from tests.people import level
 
 # A portal with a name and a public address of its own, and a mail server.
@@ -156,12 +155,6 @@ def every_mail(user: User, language: str) -> dict[str, Callable[[], Message]]:
 
 
 NAMES = tuple(every_mail(User(full_name=""), "en"))
-
-
-@pytest.fixture(scope="module")
-def catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every sentence as it is committed, not as somebody compiled it last."""
-    return compile_into(tmp_path_factory.mktemp("translations"))
 
 
 @pytest.fixture(autouse=True)
